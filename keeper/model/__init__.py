@@ -1,0 +1,90 @@
+"""The values, mandates, policies and protocols that travel between stages.
+
+Everything here is frozen and holds plain data, so that a tick can be stored, replayed and compared. On-chain quantities
+are integers in raw units; floats appear only in problems, beliefs, forecasts and costs: they propose, never dispose.
+"""
+
+from keeper.model.chain import (
+    Fill,
+    GuardState,
+    Head,
+    Limits,
+    Market,
+    MarketAction,
+    MarketVerb,
+    Piece,
+    Round,
+    Token,
+    Venue,
+)
+from keeper.model.decision import Approved, Cleared, Decision, Forecast, Hold, Outcome, Reason, Refused, Touch, Verdict
+from keeper.model.mandate import (
+    Beliefs,
+    Deferred,
+    Goal,
+    HealthGoal,
+    Mandate,
+    Policy,
+    State,
+    Threshold,
+    WeightGoal,
+    Window,
+)
+from keeper.model.plan import ALL_RECEIVED, MAX_LEGS, Candidate, Cost, Leg, LeverageMove, Order, Plan, Prediction
+from keeper.model.reading import Failed, Question, Read
+from keeper.model.vault import Drift, HealthProblem, History, Problem, Quantity, Series, Snapshot, Vault, WeightProblem
+
+__all__ = [
+    "ALL_RECEIVED",
+    "MAX_LEGS",
+    "Approved",
+    "Beliefs",
+    "Candidate",
+    "Cleared",
+    "Cost",
+    "Decision",
+    "Deferred",
+    "Drift",
+    "Failed",
+    "Fill",
+    "Forecast",
+    "Goal",
+    "GuardState",
+    "Head",
+    "HealthGoal",
+    "HealthProblem",
+    "History",
+    "Hold",
+    "Leg",
+    "LeverageMove",
+    "Limits",
+    "Mandate",
+    "Market",
+    "MarketAction",
+    "MarketVerb",
+    "Order",
+    "Outcome",
+    "Piece",
+    "Plan",
+    "Policy",
+    "Prediction",
+    "Problem",
+    "Quantity",
+    "Question",
+    "Read",
+    "Reason",
+    "Refused",
+    "Round",
+    "Series",
+    "Snapshot",
+    "State",
+    "Threshold",
+    "Token",
+    "Touch",
+    "Vault",
+    "Venue",
+    "Verdict",
+    "WeightGoal",
+    "WeightProblem",
+    "Window",
+]

@@ -1,0 +1,99 @@
+"""What the operator wants, and what the keeper remembers and believes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from keeper.units import Address, Bps, Hash, Timestamp, Wad, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class WeightGoal:
+    """Target weights in bps, summing to 10,000, and the half-width of the band round each."""
+
+    weights: tuple[tuple[Address, Bps], ...]
+    band: Bps
+
+
+@dataclass(frozen=True, slots=True)
+class HealthGoal:
+    """Act below `low` or above `high`, come back to `target`."""
+
+    low: Wad
+    target: Wad
+    high: Wad
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Act when a quantity is outside its band; `settle` says how far to go back."""
+
+    settle: Literal["cheapest", "target", "edge"] = "cheapest"
+
+
+Goal = WeightGoal | HealthGoal
+Policy = Threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A blackout, from `start` to `end` (exclusive)."""
+
+    start: Timestamp
+    end: Timestamp
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """What the operator wants of one vault. It may tighten the vault's on-chain limits, never widen them."""
+
+    vault: Address
+    kind: str
+    name: str
+    goal: Goal
+    policy: Policy
+    horizon_s: int
+    risk_aversion: float
+    max_loss: Bps
+    max_slippage: Bps
+    """A leg's min_out below its exact quote."""
+    max_gas_price: Wei
+    deadline_s: int
+    min_trade: float
+    """Least value worth a leg, in whole units of the base asset."""
+    venues: tuple[Address, ...] = ()
+    """Pools that may be used; empty: all on the vault's allow-list."""
+    blackouts: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Waiting on purpose until `until`; claims no nonce."""
+
+    until: Timestamp
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A vault's own memory. `acting` is the hysteresis side: True from leaving the band until back at the target."""
+
+    vault: Address
+    acting: bool = False
+    deferred: Deferred | None = None
+    open_intents: tuple[Hash, ...] = ()
+    last_failure_at: Timestamp | None = None
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """Fitted parameters: annual volatility a token and pairwise correlation, with the window they came from."""
+
+    model: str
+    volatility: tuple[tuple[Address, float], ...]
+    correlation: tuple[tuple[Address, Address, float], ...]
+    fitted_at: Timestamp
+    window_s: int
+    fingerprint: Hash
+    """SHA-256 of the data fitted on."""

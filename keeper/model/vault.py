@@ -1,0 +1,165 @@
+"""A vault, the problem it poses, and the block it was seen in."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from keeper.model.chain import GuardState, Head, Limits, Market, Round, Token, Venue
+from keeper.model.mandate import Mandate
+from keeper.model.plan import Order, Plan, Prediction
+from keeper.units import Address, Hash, Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A watched number with its band: a weight, a health factor."""
+
+    name: str
+    value: float
+    low: float
+    target: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a vault is from its mandate: `distance` in units of the band (over 1 is outside), and each quantity."""
+
+    distance: float
+    name: str
+    quantities: tuple["Quantity", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightProblem:
+    """Bring the weights of `tokens` back. Prices are quote currency per raw unit; weights and bands are fractions."""
+
+    tokens: tuple[Address, ...]
+    amounts_raw: tuple[int, ...]
+    prices: tuple[float, ...]
+    targets: tuple[float, ...]
+    bands: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthProblem:
+    """Bring a health factor back between `low` and `high`. Amounts raw, interest included at the snapshot's time.
+
+    Prices are the market's own per raw unit, in one currency. `threshold` and `loan_to_value` are fractions;
+    `bonus` is the liquidator's, a fraction; `flash_fee` a fraction of the loan.
+    """
+
+    collateral: Address
+    debt: Address
+    idle_collateral_raw: int
+    collateral_raw: int
+    debt_raw: int
+    collateral_price: float
+    debt_price: float
+    threshold: float
+    loan_to_value: float
+    bonus: float
+    flash_fee: float
+    flash_available_raw: int
+    low: float
+    target: float
+    high: float
+
+
+Problem = WeightProblem | HealthProblem
+
+
+class Vault(Protocol):
+    """A vault, frozen at one block, with its on-chain limits."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def address(self) -> Address: ...
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The base asset first."""
+        ...
+
+    @property
+    def holdings(self) -> tuple[int, ...]: ...
+    @property
+    def venues(self) -> tuple[Address, ...]: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def guard(self) -> GuardState: ...
+    @property
+    def keeper_allowed(self) -> bool:
+        """Whether the configured keeper account holds the keeper role."""
+        ...
+
+    @property
+    def total_supply(self) -> int: ...
+    @property
+    def state_hash(self) -> Hash: ...
+
+    def nav(self, snapshot: "Snapshot", timestamp: Timestamp) -> int:
+        """As the contract's nav(): raw units of the base asset, rounded down. Raises errors.Refusal without a price."""
+        ...
+
+    def gross(self, snapshot: "Snapshot", timestamp: Timestamp) -> int:
+        """What turnover is measured against: NAV, or gross assets of a levered vault; raw units of the base asset."""
+        ...
+
+    def drift(self, snapshot: "Snapshot", mandate: "Mandate") -> Drift: ...
+    def problem(self, snapshot: "Snapshot", mandate: "Mandate") -> Problem: ...
+    def after(self, snapshot: "Snapshot", plan: Plan, timestamp: Timestamp) -> Prediction:
+        """Exact replay of `plan` at `timestamp`. Raises errors.Refusal or errors.Unquotable where the chain reverts."""
+        ...
+
+    def order(self, snapshot: "Snapshot", plan: Plan, deadline: Timestamp, min_nav_after: int) -> Order: ...
+    def encode(self, order: Order, plan: Plan) -> bytes:
+        """Calldata of the contract's rebalance."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One block, by hash, as far as the watched vaults need it."""
+
+    chain_id: int
+    head: Head
+    vaults: tuple[Vault, ...]
+    venues: tuple[Venue, ...]
+    markets: tuple[Market, ...]
+    rounds: tuple[Round, ...]
+    tokens: tuple[Token, ...]
+    native: Round
+    """The gas token's price; `native.token` is the zero address."""
+
+    def vault(self, address: Address) -> Vault:
+        return next(v for v in self.vaults if v.address == address)
+
+    def venue(self, pool: Address) -> Venue:
+        return next(v for v in self.venues if v.pool == pool)
+
+    def market(self, pool: Address) -> Market:
+        return next(m for m in self.markets if m.pool == pool)
+
+    def round(self, token: Address) -> Round:
+        return next(r for r in self.rounds if r.token == token)
+
+    def token(self, address: Address) -> Token:
+        return next(t for t in self.tokens if t.address == address)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A token's past prices in the quote currency, oldest first, one per feed round; never later than the snapshot."""
+
+    token: Address
+    timestamps: tuple[Timestamp, ...]
+    prices: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The current snapshot and the compact series behind it."""
+
+    snapshot: Snapshot
+    series: tuple[Series, ...]

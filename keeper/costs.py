@@ -1,0 +1,174 @@
+"""One definition of every cost: scalar arithmetic without types of vault, venue or market.
+
+Deviations, costs and losses are fractions of wealth; rates are per year; volatility is annual, of log prices.
+"""
+
+import math
+from dataclasses import dataclass
+
+from keeper.units import SECONDS_PER_YEAR
+
+_BISECTIONS = 200
+"""Enough for two doubles to meet."""
+
+
+def years(seconds: int) -> float:
+    return seconds / SECONDS_PER_YEAR
+
+
+def normal_cdf(x: float) -> float:
+    """Standard normal distribution function."""
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+
+def gas_cost(gas: int, price_wei: int, native_price_x36: int, base_price_x36: int) -> float:
+    """Gas in raw units of the base asset: gas * wei a unit, priced by oracle (both prices per raw unit)."""
+    return gas * price_wei * native_price_x36 / base_price_x36
+
+
+@dataclass(frozen=True, slots=True)
+class NoTrade:
+    """A no-trade region in one weight: wait while |x| < `outer`, else trade to `inner`; `loss_rate` a year at best.
+
+    The ergodic tracking problem: pay γσ²x²/2 a year for being off target by x, `proportional` per unit traded and
+    `fixed` per trade, x diffusing with variance `speed`² a year. With no fixed cost inner = outer =
+    (3c s²/(2γσ²))^(1/3) (Janeček, Shreve 2004); with no proportional cost inner = 0 and outer = (12 k s²/(γσ²))^(1/4).
+    """
+
+    outer: float
+    inner: float
+    loss_rate: float
+    risk: float
+    """γσ², a year."""
+    speed: float
+    proportional: float
+
+    def relative_value(self, x: float) -> float:
+        """V(x) - V(0): what starting off target by x costs in all, from now on, against starting at the target.
+
+        V' = (2/s²)(λx - γσ²x³/6) inside the region, the proportional cost beyond it.
+        """
+        x = abs(x)
+        if math.isinf(self.outer) or self.speed == 0.0:
+            return 0.0
+        inside = min(x, self.outer)
+        value = (2.0 / self.speed**2) * (self.loss_rate * inside**2 / 2.0 - self.risk * inside**4 / 24.0)
+        return value + self.proportional * (x - inside)
+
+    def waiting(self, x: float, horizon: float) -> float:
+        """V(x) plus what standing still at x for `horizon` years costs beyond the ergodic rate, never below V(x)."""
+        excess = self.risk * x * x / 2.0 - self.loss_rate
+        return self.relative_value(x) + max(0.0, excess) * horizon
+
+
+def no_trade(risk: float, speed: float, proportional: float, fixed: float) -> NoTrade:
+    """The best region for `risk` = γσ² and `speed` = s, the volatility of the weight itself, both a year.
+
+    Solves V'(inner) = V'(outer) = c and V(outer) - V(inner) = k + c(outer - inner) by bisection on the loss rate λ.
+    Without risk nothing is worth a trade: the region is infinite. Without any cost it is a point.
+    """
+    if risk <= 0.0 or speed <= 0.0:
+        return NoTrade(math.inf, math.inf, 0.0, risk, speed, proportional)
+    if proportional <= 0.0 and fixed <= 0.0:
+        return NoTrade(0.0, 0.0, 0.0, risk, speed, 0.0)
+    cubic = risk / 6.0
+    slope = proportional * speed**2 / 2.0
+    low = 3.0 * cubic ** (1.0 / 3.0) * (slope / 2.0) ** (2.0 / 3.0)  # where λx - ax³ just reaches the slope
+    high = max(2.0 * low, 1e-12)
+    while _surplus(high, cubic, slope, speed) < fixed:
+        high *= 2.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2.0
+        if middle in (low, high):
+            break
+        if _surplus(middle, cubic, slope, speed) < fixed:
+            low = middle
+        else:
+            high = middle
+    inner, outer = _edges(high, cubic, slope)
+    return NoTrade(outer, inner, high, risk, speed, proportional)
+
+
+def _edges(rate: float, cubic: float, slope: float) -> tuple[float, float]:
+    """The two points where rate*x - cubic*x³ = slope, below and above its top."""
+    top = math.sqrt(rate / (3.0 * cubic))
+    zero = math.sqrt(rate / cubic)
+    return _root(rate, cubic, slope, 0.0, top), _root(rate, cubic, slope, zero, top)
+
+
+def _root(rate: float, cubic: float, slope: float, below: float, above: float) -> float:
+    """Bisects between `below`, where the curve is at most the slope, and `above`, where it is at least that."""
+    for _ in range(_BISECTIONS):
+        middle = (below + above) / 2.0
+        if middle in (below, above):
+            break
+        if rate * middle - cubic * middle**3 < slope:
+            below = middle
+        else:
+            above = middle
+    return below
+
+
+def _surplus(rate: float, cubic: float, slope: float, speed: float) -> float:
+    """What a trade from outer to inner edge gains beyond its proportional cost: the fixed cost it can bear."""
+    inner, outer = _edges(rate, cubic, slope)
+
+    def integral(x: float) -> float:
+        return rate * x * x / 2.0 - cubic * x**4 / 4.0 - slope * x
+
+    return (2.0 / speed**2) * (integral(outer) - integral(inner))
+
+
+def first_passage(distance: float, volatility: float, drift: float, horizon: float) -> float:
+    """P(a log price with `drift` ν falls by `distance` > 0 within `horizon` years); 1.0 when it is already there.
+
+    Φ((-d - νT)/σ√T) + e^(-2νd/σ²) Φ((-d + νT)/σ√T), the reflection principle (Harrison 1985). With ν of
+    log health factor: μ + supply rate - borrow rate - σ²/2 and d = ln(health factor / barrier).
+    """
+    if distance <= 0.0:
+        return 1.0
+    if horizon <= 0.0:
+        return 0.0
+    if volatility <= 0.0:
+        return 1.0 if drift * horizon <= -distance else 0.0
+    spread = volatility * math.sqrt(horizon)
+    straight = normal_cdf((-distance - drift * horizon) / spread)
+    exponent = -2.0 * drift * distance / volatility**2
+    tail = normal_cdf((-distance + drift * horizon) / spread)
+    reflected = math.exp(exponent) * tail if exponent < 700.0 else 1.0
+    return min(1.0, straight + reflected)
+
+
+def leave_band(below: float, above: float, volatility: float, horizon: float) -> float:
+    """P(a driftless motion leaves (-below, above) within `horizon` years), bounded by the sum of both sides."""
+    return min(1.0, sum(first_passage(d, volatility, 0.0, horizon) for d in (below, above)))
+
+
+CLOSE_FACTOR = 0.5
+"""Share of a debt that one liquidation in Aave V3 repays, health factor above 0.95 (DEFAULT_LIQUIDATION_CLOSE_FACTOR)."""
+
+
+def liquidation_loss(probability: float, debt: float, bonus: float) -> float:
+    """Expected loss to liquidators, in the unit of `debt`: the bonus on the share that one liquidation may repay."""
+    return probability * CLOSE_FACTOR * debt * bonus
+
+
+def sell_for_health(collateral: float, debt: float, threshold: float, target: float, cost: float) -> float:
+    """Collateral value to sell so that, once the proceeds repaid debt, the health factor is `target`; 0.0 if it is.
+
+    x = (HF*·D - LT·C) / (HF*(1 - φ) - LT), at most the whole debt's worth. `cost` φ is the fraction lost on the way.
+    Raises ValueError when the trade loses more than it relieves.
+    """
+    relief = target * (1.0 - cost) - threshold
+    if relief <= 0.0:
+        raise ValueError(f"selling at a cost of {cost:.2%} cannot raise a health factor to {target:.3f}")
+    wanted = (target * debt - threshold * collateral) / relief
+    return min(max(0.0, wanted), debt / (1.0 - cost))
+
+
+def borrow_for_health(collateral: float, debt: float, threshold: float, target: float, cost: float) -> float:
+    """Debt value to borrow so that, once it bought collateral, the health factor is `target`; 0.0 if it is lower.
+
+    y = (LT·C - HF*·D) / (HF* - LT(1 - φ)).
+    """
+    return max(0.0, (threshold * collateral - target * debt) / (target - threshold * (1.0 - cost)))

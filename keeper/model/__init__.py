@@ -17,7 +17,7 @@ from keeper.model.chain import (
     Token,
     Venue,
 )
-from keeper.model.decision import Approved, Cleared, Decision, Forecast, Hold, Outcome, Reason, Refused, Touch, Verdict
+from keeper.model.decision import Approved, Cleared, Decision, Forecast, Hold, Outcome, Refused, Touch, Verdict
 from keeper.model.mandate import (
     Beliefs,
     Deferred,
@@ -30,7 +30,18 @@ from keeper.model.mandate import (
     WeightGoal,
     Window,
 )
-from keeper.model.plan import ALL_RECEIVED, MAX_LEGS, Candidate, Cost, Leg, LeverageMove, Order, Plan, Prediction
+from keeper.model.plan import (
+    ALL_RECEIVED,
+    MAX_LEGS,
+    Candidate,
+    Cost,
+    Leg,
+    LeverageMove,
+    Order,
+    Plan,
+    Prediction,
+    Reason,
+)
 from keeper.model.reading import Failed, Question, Read
 from keeper.model.vault import Drift, HealthProblem, History, Problem, Quantity, Series, Snapshot, Vault, WeightProblem
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from keeper.model.chain import Fill
 from keeper.model.mandate import State
-from keeper.model.plan import Order, Plan, Prediction
+from keeper.model.plan import Order, Plan, Prediction, Reason
 from keeper.model.vault import Drift
 from keeper.units import Address, BlockNumber, Gas, Hash, Timestamp, Wei
 
@@ -27,14 +27,6 @@ class Forecast:
     horizon_s: int
     sigma: tuple[tuple[Address, float], ...]
     touches: tuple[Touch, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A guard that spoke: its id and one sentence with what was found and what was required."""
-
-    id: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)

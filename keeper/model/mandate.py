@@ -61,6 +61,8 @@ class Mandate:
     deadline_s: int
     min_trade: float
     """Least value worth a leg, in whole units of the base asset."""
+    volatility_priors: tuple[tuple[Address, float], ...] = ()
+    """Annual volatility to assume of a token until its history is long enough; 0.8 where none is stated."""
     venues: tuple[Address, ...] = ()
     """Pools that may be used; empty: all on the vault's allow-list."""
     blackouts: tuple[Window, ...] = ()

@@ -112,3 +112,11 @@ class Prediction:
     fills: tuple[Fill, ...]
     gas: Gas | None = None
     revert: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A guard that spoke: its id and one sentence with what was found and what was required."""
+
+    id: str
+    sentence: str

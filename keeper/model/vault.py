@@ -5,8 +5,8 @@ from typing import Protocol
 
 from keeper.model.chain import GuardState, Head, Limits, Market, Round, Token, Venue
 from keeper.model.mandate import Mandate
-from keeper.model.plan import Order, Plan, Prediction
-from keeper.units import Address, Hash, Timestamp
+from keeper.model.plan import Order, Plan, Prediction, Reason
+from keeper.units import Address, Gas, Hash, Timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,19 @@ class Vault(Protocol):
     def total_supply(self) -> int: ...
     @property
     def state_hash(self) -> Hash: ...
+    @property
+    def reported_nav(self) -> int | None:
+        """What the contract's nav() answered in this block; None when it reverted."""
+        ...
+
+    @property
+    def gas(self) -> Gas:
+        """What a rebalance without legs costs, as a first estimate; the rehearsal measures."""
+        ...
+
+    def faults(self, mandate: "Mandate") -> tuple[Reason, ...]:
+        """Where `mandate` is not about this vault, or wider than what the chain allows it."""
+        ...
 
     def nav(self, snapshot: "Snapshot", timestamp: Timestamp) -> int:
         """As the contract's nav(): raw units of the base asset, rounded down. Raises errors.Refusal without a price."""

@@ -1,0 +1,185 @@
+"""Questions in, answers out: all their reads in one `eth_call` against one block, named by its hash."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keeper.chain.node import Node, RpcError, data
+from keeper.errors import BadInput, Retry
+from keeper.model import Failed, Question, Read
+from keeper.units import Address, Hash
+
+READ_SELECTOR = bytes.fromhex("762eaab3")
+"""KeeperLens.read((address,bytes)[])."""
+MAX_READS = 2_000
+MAX_CALLDATA_BYTES = 400_000
+"""Above either, the reads go in several calls; below, always in one. Common request limits are 500 kB and more."""
+CALL_GAS = 50_000_000
+"""Gas offered to the call: what geth allows an eth_call unless told otherwise."""
+
+_WORD = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """The runtime code of KeeperLens and the address it is put at, for the length of a call."""
+
+    address: Address
+    code: bytes
+
+    def override(self) -> dict[str, dict[str, str]]:
+        """As JSON-RPC's state override set."""
+        return {self.address: {"code": "0x" + self.code.hex()}}
+
+
+def ask(node: Node, questions: Sequence[Question[Any]], block_hash: Hash, lens: Lens) -> list[Any]:
+    """Each question's `build` of its answers, in order, all read at `block_hash`; the same read is made once.
+
+    A read that reverts, or whose decode raises ValueError, becomes Failed in its place. Raises Retry when the node does
+    not answer or no longer has the block, BadInput when it cannot answer such a call at all.
+    """
+    reads = distinct(questions)
+    returned: list[tuple[bool, bytes]] = []
+    for batch in batches(reads):
+        returned += _call(node, batch, block_hash, lens)
+    return answers(questions, reads, returned)
+
+
+def distinct(questions: Sequence[Question[Any]]) -> list[Read]:
+    """The questions' reads, in order, each (target, calldata) once."""
+    seen = {(read.target, read.calldata): read for question in questions for read in question.reads}
+    return list(seen.values())
+
+
+def batches(reads: Sequence[Read]) -> Iterator[Sequence[Read]]:
+    """`reads` in order, in as few calls as the limits allow."""
+    start = size = 0
+    for end, read in enumerate(reads):
+        weight = len(read.calldata) + 5 * _WORD
+        if end > start and (end - start == MAX_READS or size + weight > MAX_CALLDATA_BYTES):
+            yield reads[start:end]
+            start, size = end, 0
+        size += weight
+    if start < len(reads):
+        yield reads[start:]
+
+
+def answers(
+    questions: Sequence[Question[Any]], reads: Sequence[Read], returned: Sequence[tuple[bool, bytes]]
+) -> list[Any]:
+    """Each question's value from what the distinct `reads` returned."""
+    by_read = {(read.target, read.calldata): answer for read, answer in zip(reads, returned, strict=True)}
+    return [
+        question.build([_decoded(read, *by_read[read.target, read.calldata]) for read in question.reads])
+        for question in questions
+    ]
+
+
+def encode(reads: Sequence[Read]) -> bytes:
+    """Calldata of KeeperLens.read, joined from pieces: encoding it element by element costs more than the call."""
+    heads: list[bytes] = []
+    tails: list[bytes] = []
+    offset = _WORD * len(reads)
+    for read in reads:
+        padding = -len(read.calldata) % _WORD
+        heads.append(offset.to_bytes(_WORD, "big"))
+        tails.append(
+            b"".join(
+                (
+                    bytes(12),
+                    bytes.fromhex(read.target[2:]),
+                    _TUPLE_DATA_AT,
+                    len(read.calldata).to_bytes(_WORD, "big"),
+                    read.calldata,
+                    bytes(padding),
+                )
+            )
+        )
+        offset += 3 * _WORD + len(read.calldata) + padding
+    count = len(reads).to_bytes(_WORD, "big")
+    return b"".join((READ_SELECTOR, _WORD.to_bytes(_WORD, "big"), count, *heads, *tails))
+
+
+_TUPLE_DATA_AT = (2 * _WORD).to_bytes(_WORD, "big")
+
+
+def decode(returned: bytes, count: int) -> list[tuple[bool, bytes]]:
+    """What KeeperLens.read returned for `count` reads: success and data of each. Raises ValueError."""
+    base = 2 * _WORD
+    if len(returned) < base + _WORD * count or int.from_bytes(returned[_WORD:base], "big") != count:
+        raise ValueError(f"expected {count} results, found {len(returned)} bytes of something else")
+    results: list[tuple[bool, bytes]] = []
+    for i in range(count):
+        head = base + _WORD * i
+        at = base + int.from_bytes(returned[head : head + _WORD], "big")
+        ends = at + 3 * _WORD
+        if ends > len(returned) or returned[at + _WORD : at + 2 * _WORD] != _TUPLE_DATA_AT:
+            raise ValueError(f"result {i} lies outside the {len(returned)} bytes returned")
+        length = int.from_bytes(returned[at + 2 * _WORD : ends], "big")
+        if ends + length > len(returned):
+            raise ValueError(f"result {i} ends outside the {len(returned)} bytes returned")
+        results.append((returned[at + _WORD - 1] == 1, returned[ends : ends + length]))
+    return results
+
+
+def _call(node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens) -> list[tuple[bool, bytes]]:
+    call = {"to": lens.address, "data": "0x" + encode(reads).hex(), "gas": hex(CALL_GAS)}
+    at = {"blockHash": block_hash, "requireCanonical": True}
+    try:
+        returned = node.call("eth_call", [call, at, lens.override()], data)
+    except RpcError as error:
+        raise explained(error, block_hash) from error
+    if not returned:
+        raise BadInput(_NO_OVERRIDE.format(host=node.name))
+    try:
+        return decode(returned, len(reads))
+    except ValueError as error:
+        raise Retry(f"{node.name} gave a malformed answer to eth_call: {error}") from error
+
+
+_NO_OVERRIDE = (
+    "{host} ignored the state override of eth_call, which the keeper reads with; use a node that supports it "
+    "(geth, erigon, nethermind, besu, reth and anvil do)"
+)
+_NO_BLOCK = ("not found", "not currently canonical", "unknown block", "non-canonical", "nonexistent")
+_NO_STATE = ("missing trie node", "state not available", "state unavailable", "historical state", "pruned", "archive")
+_BAD_PARAMS = -32602
+
+
+def explained(error: RpcError, block_hash: Hash) -> Retry | BadInput:
+    """What an error to a pinned, overridden call means to the operator."""
+    words = error.message.lower()
+    if any(said in words for said in _NO_STATE):
+        return BadInput(
+            f"{error.host} keeps no state for block {block_hash} ({error.message}); "
+            "use an archive node, or a later block"
+        )
+    if any(said in words for said in _NO_BLOCK):
+        return Retry(f"{error.host} does not have block {block_hash} on its chain ({error.message}); read a newer head")
+    if error.code == _BAD_PARAMS:
+        return BadInput(_NO_OVERRIDE.format(host=error.host) + f" (it said: {error.message})")
+    return Retry(str(error))
+
+
+def _decoded(read: Read, ok: bool, returned: bytes) -> Any:
+    if not ok:
+        return Failed(f"{read.target} reverted with {revert_words(returned)}")
+    try:
+        return read.decode(returned)
+    except ValueError as error:
+        return Failed(f"{read.target} returned what could not be decoded: {error}")
+
+
+_ERROR_STRING = bytes.fromhex("08c379a0")
+_PANIC = bytes.fromhex("4e487b71")
+_SHOWN_BYTES = 68
+
+
+def revert_words(returned: bytes) -> str:
+    """Revert data as a person reads it: the text of Error(string), a panic's code, else the first bytes in hex."""
+    if returned[:4] == _ERROR_STRING and len(returned) >= 4 + 2 * _WORD:
+        length = int.from_bytes(returned[4 + _WORD : 4 + 2 * _WORD], "big")
+        return repr(returned[4 + 2 * _WORD :][: min(length, 200)].decode(errors="replace"))
+    if returned[:4] == _PANIC:
+        return f"panic 0x{int.from_bytes(returned[4 : 4 + _WORD], 'big'):02x}"
+    return f"0x{returned[:_SHOWN_BYTES].hex()}" if returned else "no data"

@@ -2,7 +2,7 @@
 
 import math
 
-from keeper.costs import first_passage, leave_band, years
+from keeper.costs import first_passage, leave_band, weight_speeds, years
 from keeper.model import Beliefs, Drift, Forecast, HealthProblem, Mandate, Problem, Touch, WeightProblem
 from keeper.units import Address
 
@@ -12,16 +12,6 @@ DEFAULT_VOLATILITY = 0.8
 
 def volatility(beliefs: Beliefs, token: Address) -> float:
     return dict(beliefs.volatility).get(token, DEFAULT_VOLATILITY)
-
-
-def weight_speeds(weights: tuple[float, ...], sigmas: tuple[float, ...]) -> tuple[float, ...]:
-    """Annual volatility of each weight w_i of a portfolio of uncorrelated tokens.
-
-    s_i² = w_i² (e_i - w)ᵀ Σ (e_i - w): the token's volatility relative to the portfolio's.
-    """
-    shared = sum((w * s) ** 2 for w, s in zip(weights, sigmas, strict=True))
-    relative = (shared + s * s * (1.0 - 2.0 * w) for w, s in zip(weights, sigmas, strict=True))
-    return tuple(w * math.sqrt(max(0.0, r)) for w, r in zip(weights, relative, strict=True))
 
 
 def forecast(problem: Problem, drift: Drift, beliefs: Beliefs, mandate: Mandate) -> Forecast:

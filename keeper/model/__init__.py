@@ -5,6 +5,7 @@ are integers in raw units; floats appear only in problems, beliefs, forecasts an
 """
 
 from keeper.model.chain import (
+    Feed,
     Fill,
     GuardState,
     Head,
@@ -57,6 +58,7 @@ __all__ = [
     "Deferred",
     "Drift",
     "Failed",
+    "Feed",
     "Fill",
     "Forecast",
     "Goal",

@@ -192,3 +192,14 @@ class Market(Protocol):
     def after(self, action: MarketAction, timestamp: Timestamp) -> "Market":
         """The market once `action` is done. Raises errors.Refusal with the market's reason when it would revert."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A vault's feed of `token`. An answer at or beyond a bound, or older than heartbeat + 10 %, is refused."""
+
+    token: Address
+    aggregator: Address
+    heartbeat_s: int
+    min_answer: int
+    max_answer: int

@@ -58,6 +58,8 @@ class Mandate:
     max_slippage: Bps
     """A leg's min_out below its exact quote."""
     max_gas_price: Wei
+    priority_fee: Wei
+    """Tip a unit of gas."""
     deadline_s: int
     min_trade: float
     """Least value worth a leg, in whole units of the base asset."""

@@ -1,0 +1,6 @@
+"""A problem and the pools in, the cheapest plan with what it was weighed against out."""
+
+from keeper.plan.health import plan_health
+from keeper.plan.weights import plan_weights
+
+__all__ = ["plan_health", "plan_weights"]

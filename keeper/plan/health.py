@@ -1,0 +1,207 @@
+"""A health factor outside its band in, the cheapest way back, or the reason to wait, out."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from keeper.costs import (
+    NoTrade,
+    borrow_for_health,
+    first_passage,
+    liquidation_loss,
+    no_trade,
+    sell_for_health,
+    years,
+)
+from keeper.errors import Unquotable
+from keeper.model import Candidate, Cost, Forecast, HealthProblem, LeverageMove, Mandate, Plan
+from keeper.plan.route import Market
+
+_ROUNDS = 4
+"""The size depends on the cost and the cost on the size; each round shrinks the error by about the cost itself."""
+_CLOSE = 0.995
+"""Share of Aave's own limits that an action without a flash loan may use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What bounds one action: `turnover` in the market's currency, minimum trade likewise, and the fixed gas."""
+
+    turnover: float
+    min_trade: float
+    base_gas: int
+    flash_gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    name: str
+    market: Market
+    move: LeverageMove
+    cost: Cost
+    collateral: float
+    debt: float
+
+
+def plan_health(
+    problem: HealthProblem, forecast: Forecast, mandate: Mandate, open_market: Callable[[], Market], bounds: Bounds
+) -> Plan:
+    """The candidate with the least total of execution and of the state left behind, doing nothing among them.
+
+    The state is valued as the tracking problem in the collateral's weight of net worth, plus the expected loss to
+    liquidators over the horizon. A flash loan is used only where the market's own limits need it.
+    """
+    health = _health(problem, *_values(problem))
+    goals = _goals(problem, health, mandate)
+    trials: list[_Tried] = []
+    refused: list[Candidate] = []
+    for target, name in goals:
+        try:
+            trials.append(_try(problem, target, name, open_market, bounds))
+        except (Unquotable, ValueError) as error:
+            refused.append(Candidate(name, Cost(), f"not possible: {error}"))
+    if not trials:
+        why = refused[0].note if refused else "nothing to do"
+        return Plan((), None, Cost(), Cost(), why, tuple(refused))
+    state = _Valuer(problem, forecast, mandate, trials[0])
+    waiting = Cost(risk=state.cost(*_values(problem), waiting=True))
+    valued = [(t, replace(t.cost, risk=state.cost(t.collateral, t.debt, waiting=False))) for t in trials]
+    best, cost = min(valued, key=lambda pair: pair[1].total)
+    candidates = (
+        Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h"),
+        *(Candidate(t.name, c, "flash loan" if t.move.flash else "no flash loan") for t, c in valued),
+        *refused,
+    )
+    if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
+        reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
+        return Plan((), None, cost, waiting, reason, candidates)
+    return Plan(tuple(best.market.legs), best.move, cost, waiting, best.name, candidates)
+
+
+def _values(problem: HealthProblem) -> tuple[float, float]:
+    """Collateral (idle included) and debt in the market's currency."""
+    held = problem.collateral_raw + problem.idle_collateral_raw
+    return held * problem.collateral_price, problem.debt_raw * problem.debt_price
+
+
+def _health(problem: HealthProblem, collateral: float, debt: float) -> float:
+    return problem.threshold * collateral / debt if debt > 0.0 else math.inf
+
+
+def _goals(problem: HealthProblem, health: float, mandate: Mandate) -> tuple[tuple[float, str], ...]:
+    edge = problem.low * 1.01 if health < problem.target else problem.high * 0.99
+    middle = (problem.target + edge) / 2.0
+    ways = ((problem.target, "target"), (middle, "half way to target"), (edge, "just inside the band"))
+    chosen = {"target": ways[:1], "edge": ways[2:], "cheapest": ways}[mandate.policy.settle]
+    return tuple((goal, f"health factor to {goal:.3f} ({name})") for goal, name in chosen)
+
+
+def _try(problem: HealthProblem, target: float, name: str, open_market: Callable[[], Market], bounds: Bounds) -> _Tried:
+    collateral, debt = _values(problem)
+    lever = _health(problem, collateral, debt) > target
+    cost = 0.0
+    for _ in range(_ROUNDS):
+        market = open_market()
+        value = (
+            borrow_for_health(collateral, debt, problem.threshold, target, cost)
+            if lever
+            else sell_for_health(collateral, debt, problem.threshold, target, cost)
+        )
+        value = min(value, bounds.turnover)
+        if value < bounds.min_trade:
+            raise Unquotable("the trade would be smaller than the mandate's min_trade")
+        tried = (
+            _lever(problem, value, name, market, bounds) if lever else _delever(problem, value, name, market, bounds)
+        )
+        cost = 1.0 - abs(_gained(problem, tried, lever)) / value
+    return tried
+
+
+def _gained(problem: HealthProblem, tried: _Tried, lever: bool) -> float:
+    """What the trade brought, after the flash loan's premium: collateral bought, or debt repaid."""
+    collateral, debt = _values(problem)
+    return tried.collateral - collateral if lever else debt - tried.debt
+
+
+def _lever(problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds) -> _Tried:
+    collateral, debt = _values(problem)
+    supplied = problem.collateral_raw * problem.collateral_price
+    amount = int(value / problem.debt_price)
+    flash = debt + value > supplied * problem.loan_to_value * _CLOSE
+    premium = _premium(problem, amount) if flash else 0.0
+    bought = market.sell(problem.debt, problem.collateral, amount, ())
+    return _Tried(
+        name,
+        market,
+        LeverageMove(lever=True, flash=flash, debt_amount=amount, collateral_amount=0),
+        _cost(problem, market, bounds, flash, premium),
+        collateral + bought * problem.collateral_price,
+        debt + value + premium,
+    )
+
+
+def _delever(problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds) -> _Tried:
+    collateral, debt = _values(problem)
+    supplied = problem.collateral_raw * problem.collateral_price
+    amount = int(value / problem.collateral_price)
+    received = market.sell(problem.collateral, problem.debt, amount, ())
+    flash = (supplied - value) * problem.threshold * _CLOSE < debt
+    loan, premium = 0, 0.0
+    if flash:
+        certain = sum(leg.min_out for leg in market.legs[-len(market.fills) :] if _pays(leg.pool, market, problem))
+        loan = int(certain / (1.0 + problem.flash_fee)) - 1
+        premium = _premium(problem, loan)
+    return _Tried(
+        name,
+        market,
+        LeverageMove(lever=False, flash=flash, debt_amount=loan, collateral_amount=amount),
+        _cost(problem, market, bounds, flash, premium),
+        collateral - value,
+        max(0.0, debt - received * problem.debt_price + premium),
+    )
+
+
+def _pays(pool: object, market: Market, problem: HealthProblem) -> bool:
+    return any(f.pool == pool and f.token_out == problem.debt for f in market.fills)
+
+
+def _premium(problem: HealthProblem, amount: int) -> float:
+    if amount > problem.flash_available_raw:
+        raise Unquotable(f"a flash loan of {amount} is needed, the market can lend {problem.flash_available_raw}")
+    return amount * problem.flash_fee * problem.debt_price
+
+
+def _cost(problem: HealthProblem, market: Market, bounds: Bounds, flash: bool, premium: float) -> Cost:
+    cost = market.cost(bounds.base_gas + (bounds.flash_gas if flash else 0))
+    return replace(cost, fees=cost.fees + premium / problem.collateral_price)
+
+
+class _Valuer:
+    """Values a position: tracking the target leverage, and the liquidators' expected share."""
+
+    def __init__(self, problem: HealthProblem, forecast: Forecast, mandate: Mandate, full: _Tried) -> None:
+        self.problem, self.horizon = problem, years(mandate.horizon_s)
+        self.sigma = math.hypot(*(s for _, s in forecast.sigma)) / math.sqrt(self.horizon)
+        self.target = problem.target / (problem.target - problem.threshold)
+        self.region = self._region(mandate, full)
+
+    def cost(self, collateral: float, debt: float, waiting: bool) -> float:
+        """Raw units of collateral."""
+        net = collateral - debt
+        off = collateral / net - self.target if net > 0.0 else math.inf
+        tracking = self.region.waiting(off, self.horizon) if waiting else self.region.relative_value(off)
+        health = _health(self.problem, collateral, debt)
+        chance = (
+            first_passage(math.log(health), self.sigma, -(self.sigma**2) / 2.0, self.horizon) if debt > 0.0 else 0.0
+        )
+        liquidated = liquidation_loss(chance, debt, self.problem.bonus)
+        return (tracking * max(net, 0.0) + liquidated) / self.problem.collateral_price
+
+    def _region(self, mandate: Mandate, full: _Tried) -> NoTrade:
+        collateral, debt = _values(self.problem)
+        net = collateral - debt
+        traded = abs(full.collateral - collateral) + 1e-300
+        spent = (full.cost.fees + full.cost.impact + max(0.0, full.cost.basis)) * self.problem.collateral_price
+        fixed = full.cost.gas * self.problem.collateral_price / net
+        speed = abs(self.target * (1.0 - self.target)) * self.sigma
+        return no_trade(mandate.risk_aversion * self.sigma**2, speed, spent / traded, fixed)

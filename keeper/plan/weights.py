@@ -1,0 +1,180 @@
+"""A basket off its weights in, the cheapest way back, or the reason to wait, out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from keeper.costs import NoTrade, no_trade, weight_speeds, years
+from keeper.errors import Unquotable
+from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
+from keeper.plan.route import Market
+from keeper.units import Address
+
+SIZES = ((1.0, "back to target"), (0.75, "three quarters back"), (0.5, "half way back"))
+_EDGE_MARGIN = 0.98
+"""A trade to the edge ends this far out, in units of the band, so that its own cost does not leave it outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    name: str
+    market: Market
+    cost: Cost
+    after: tuple[float, ...]
+
+
+def plan_weights(
+    problem: WeightProblem, forecast: Forecast, mandate: Mandate, open_market: Callable[[], Market], limits: "Sizes"
+) -> Plan:
+    """The candidate with the least total of execution and of the state left behind, doing nothing among them.
+
+    The state is valued by the ergodic tracking problem, one no-trade region a token (a trade between two risky
+    tokens counts for both, which overstates its use), with the proportional cost measured on the trade to target.
+    """
+    worth = sum(a * p for a, p in zip(problem.amounts_raw, problem.prices, strict=True))
+    wealth = worth / problem.prices[0]
+    weights = _weights(problem.amounts_raw, problem.prices)
+    trials: list[_Tried] = []
+    refused: list[Candidate] = []
+    for size, name in _sizes(problem, weights, mandate):
+        try:
+            trials.append(
+                _try(problem, weights, min(size, limits.largest(weights, problem.targets)), name, open_market, limits)
+            )
+        except Unquotable as error:
+            refused.append(Candidate(name, Cost(), f"not possible: {error}"))
+    if not trials:
+        why = refused[0].note if refused else "every trade would be smaller than the mandate's min_trade"
+        return Plan((), None, Cost(), Cost(), why, tuple(refused))
+    regions = _regions(problem, weights, forecast, mandate, _measured(trials[0], problem, wealth))
+    horizon = years(mandate.horizon_s)
+    waiting = Cost(
+        risk=wealth * sum(r.waiting(w - t, horizon) for r, w, t in zip(regions, weights, problem.targets, strict=True))
+    )
+    valued = [
+        (
+            t,
+            _with_risk(
+                t.cost,
+                wealth
+                * sum(r.relative_value(w - g) for r, w, g in zip(regions, t.after, problem.targets, strict=True)),
+            ),
+        )
+        for t in trials
+    ]
+    best, cost = min(valued, key=lambda pair: pair[1].total)
+    candidates = (
+        Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h"),
+        *(Candidate(t.name, c, f"{len(t.market.legs)} legs") for t, c in valued),
+        *refused,
+    )
+    if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
+        reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
+        return Plan((), None, cost, waiting, reason, candidates)
+    return Plan(tuple(best.market.legs), None, cost, waiting, best.name, candidates)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What bounds one trade: `turnover` and `min_trade` in quote currency, `wealth` likewise, and the fixed gas."""
+
+    turnover: float
+    min_trade: float
+    wealth: float
+    base_gas: int
+
+    def largest(self, weights: tuple[float, ...], targets: tuple[float, ...]) -> float:
+        """Share of the way to target that the turnover limit allows, at most 1."""
+        sold = self.wealth * sum(max(0.0, w - t) for w, t in zip(weights, targets, strict=True))
+        return 1.0 if sold <= self.turnover else self.turnover / sold
+
+
+def _sizes(problem: WeightProblem, weights: tuple[float, ...], mandate: Mandate) -> tuple[tuple[float, str], ...]:
+    distance = max(abs(w - t) / b for w, t, b in zip(weights, problem.targets, problem.bands, strict=True))
+    edge = ((1.0 - _EDGE_MARGIN / distance, "to the band's edge"),) if distance > 1.0 else ()
+    match mandate.policy.settle:
+        case "target":
+            return SIZES[:1]
+        case "edge":
+            return edge or SIZES[:1]
+        case _:
+            return (*SIZES, *edge)
+
+
+def _try(
+    problem: WeightProblem,
+    weights: tuple[float, ...],
+    size: float,
+    name: str,
+    open_market: Callable[[], Market],
+    limits: Sizes,
+) -> _Tried:
+    market = open_market()
+    moves = {
+        token: size * (weight - target) * limits.wealth
+        for token, weight, target in zip(problem.tokens, weights, problem.targets, strict=True)
+    }
+    prices = dict(zip(problem.tokens, problem.prices, strict=True))
+    for token_in, token_out, value in _pairs(moves):
+        if value >= limits.min_trade:
+            market.sell(token_in, token_out, int(value / prices[token_in]), problem.tokens)
+    if not market.legs:
+        raise Unquotable("every leg would be smaller than the mandate's min_trade")
+    return _Tried(name, market, market.cost(limits.base_gas), _weights(_amounts_after(problem, market), problem.prices))
+
+
+def _pairs(moves: dict[Address, float]) -> list[tuple[Address, Address, float]]:
+    """Match the largest surplus with the largest shortage until one side is used up; values in quote currency."""
+    left = dict(moves)
+    pairs = []
+    for _ in range(len(left)):
+        token_in, token_out = max(left, key=lambda t: left[t]), min(left, key=lambda t: left[t])
+        value = min(left[token_in], -left[token_out])
+        if value <= 0.0:
+            break
+        pairs.append((token_in, token_out, value))
+        left[token_in] -= value
+        left[token_out] += value
+    return pairs
+
+
+def _amounts_after(problem: WeightProblem, market: Market) -> list[int]:
+    amounts = dict(zip(problem.tokens, problem.amounts_raw, strict=True))
+    for fill in market.fills:
+        amounts[fill.token_in] = amounts.get(fill.token_in, 0) - fill.amount_in
+        amounts[fill.token_out] = amounts.get(fill.token_out, 0) + fill.amount_out
+    return [amounts[t] for t in problem.tokens]
+
+
+def _weights(amounts: "list[int] | tuple[int, ...]", prices: tuple[float, ...]) -> tuple[float, ...]:
+    values = [a * p for a, p in zip(amounts, prices, strict=True)]
+    total = sum(values)
+    return tuple(v / total for v in values)
+
+
+def _measured(trial: _Tried, problem: WeightProblem, wealth: float) -> tuple[float, float]:
+    """Proportional cost a unit traded and fixed cost a unit of wealth, as the full trade pays them."""
+    prices = dict(zip(problem.tokens, problem.prices, strict=True))
+    traded = sum(f.amount_in * prices.get(f.token_in, 0.0) for f in trial.market.fills) / problem.prices[0]
+    execution = trial.cost.fees + trial.cost.impact + max(0.0, trial.cost.basis)
+    return execution / traded, trial.cost.gas / wealth
+
+
+def _regions(
+    problem: WeightProblem,
+    weights: tuple[float, ...],
+    forecast: Forecast,
+    mandate: Mandate,
+    measured: tuple[float, float],
+) -> tuple[NoTrade, ...]:
+    spread = years(forecast.horizon_s) ** 0.5
+    sigma = dict(forecast.sigma)
+    sigmas = tuple(sigma[t] / spread for t in problem.tokens)
+    proportional, fixed = measured
+    return tuple(
+        no_trade(mandate.risk_aversion * sigma_i**2, speed, proportional, fixed)
+        for sigma_i, speed in zip(sigmas, weight_speeds(weights, sigmas), strict=True)
+    )
+
+
+def _with_risk(cost: Cost, risk: float) -> Cost:
+    return Cost(cost.fees, cost.impact, cost.basis, cost.gas, cost.l1_data, cost.lvr, risk)

@@ -1,0 +1,187 @@
+"""One pinned call answers every read as asking each alone would; what fails stays in its place."""
+
+import json
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import eth_abi
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keeper.chain.node import Node, data
+from keeper.chain.observe import MAX_CALLDATA_BYTES, MAX_READS, READ_SELECTOR, Lens, ask, batches, decode, encode
+from keeper.errors import BadInput, Retry
+from keeper.model import Failed, Question, Read
+from keeper.units import Address, Hash
+
+from .conftest import ANVIL_CHAIN, Behave, Liar, reply, result
+
+ECHO = Address("0x" + "ec" * 20)
+REVERTS = Address("0x" + "ee" * 20)
+CLOCK = Address("0x" + "cc" * 20)
+CODE = {
+    ECHO: "0x365f5f37365ff3",  # returns its calldata
+    REVERTS: "0x365f5f37365ffd",  # reverts with its calldata
+    CLOCK: "0x425f5260205ff3",  # returns block.timestamp
+}
+NOWHERE = Address("0x" + "99" * 20)
+
+calls = st.lists(st.tuples(st.sampled_from([ECHO, REVERTS, NOWHERE]), st.binary(max_size=100)), max_size=30)
+
+
+def _reads(asked: list[tuple[Address, bytes]]) -> tuple[Read, ...]:
+    return tuple(Read(target, calldata, bytes) for target, calldata in asked)
+
+
+@pytest.fixture(scope="module")
+def block(anvil: str) -> Hash:
+    node = Node([anvil], ANVIL_CHAIN)
+    for target, code in CODE.items():
+        node.call("anvil_setCode", [target, code], lambda answer: answer)
+    node.call("anvil_mine", [], lambda answer: answer)
+    return node.head().hash
+
+
+@given(calls)
+def test_calldata_is_what_the_abi_says(asked: list[tuple[Address, bytes]]) -> None:
+    assert encode(_reads(asked)) == READ_SELECTOR + eth_abi.encode(["(address,bytes)[]"], [asked])
+
+
+@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=100)), max_size=30))
+def test_results_are_what_the_abi_says(results: list[tuple[bool, bytes]]) -> None:
+    assert decode(eth_abi.encode(["(bool,bytes)[]"], [results]), len(results)) == results
+
+
+@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=40)), min_size=1, max_size=4), st.data())
+def test_damaged_results_are_refused_or_read_within_bounds(results: list[tuple[bool, bytes]], draw: Any) -> None:
+    encoded = bytearray(eth_abi.encode(["(bool,bytes)[]"], [results]))
+    at = draw.draw(st.integers(0, len(encoded) - 1))
+    encoded[at] ^= draw.draw(st.integers(1, 255))
+    cut = bytes(encoded[: draw.draw(st.integers(0, len(encoded)))])
+    try:
+        decoded = decode(cut, len(results))
+    except ValueError:
+        return
+    assert len(decoded) == len(results)
+
+
+@given(st.lists(st.integers(0, MAX_CALLDATA_BYTES // 3), max_size=12))
+def test_batches_keep_the_order_and_the_limits(sizes: list[int]) -> None:
+    reads = _reads([(ECHO, bytes(size)) for size in sizes])
+    split = list(batches(reads))
+    assert [read for batch in split for read in batch] == list(reads)
+    assert all(batch and len(encode(batch)) <= MAX_CALLDATA_BYTES + 100 for batch in split)
+    if sum(sizes) + 200 * len(sizes) < MAX_CALLDATA_BYTES:
+        assert len(split) <= 1
+
+
+def test_more_reads_than_one_call_takes_go_in_two() -> None:
+    assert [len(batch) for batch in batches(_reads([(ECHO, b"")] * (MAX_READS + 1)))] == [MAX_READS, 1]
+
+
+def test_every_read_answers_as_if_asked_alone(node: Node, block: Hash, lens: Lens) -> None:
+    asked = [(target, bytes([n]) * n) for n in range(40) for target in (ECHO, REVERTS, NOWHERE)]
+    node.check_chain_id()
+    before = node.requests
+    (answers,) = ask(node, [Question(_reads(asked), list)], block, lens)
+    assert node.requests == before + 1
+    assert answers[:3] == [b"", Failed(f"{REVERTS} reverted with no data"), b""]
+    for (target, calldata), answer in zip(asked, answers, strict=True):
+        if target == REVERTS:
+            assert isinstance(answer, Failed)
+        else:
+            call = {"to": target, "data": "0x" + calldata.hex()}
+            assert answer == node.call("eth_call", [call, "latest"], data)
+
+
+def test_the_read_is_pinned_to_the_block(node: Node, block: Hash, lens: Lens) -> None:
+    question = Question((Read(CLOCK, b"", lambda answer: int.from_bytes(answer, "big")),), lambda answers: answers[0])
+    old = node.block(block)
+    assert old is not None
+    node.call("anvil_mine", ["0x1", "0x64"], lambda answer: answer)
+    new = node.head()
+    assert ask(node, [question], block, lens) == [old.timestamp]
+    assert ask(node, [question], new.hash, lens) == [new.timestamp]
+    assert old.timestamp < new.timestamp
+
+
+def test_each_question_gets_its_own_answers_and_shared_reads_are_made_once(node: Node, block: Hash, lens: Lens) -> None:
+    shared = Read(ECHO, b"shared", bytes)
+    shouted = Read(ECHO, b"shared", bytes.upper)
+    first = Question((shared, Read(ECHO, b"one", bytes)), tuple)
+    second = Question((Read(ECHO, b"two", bytes), shouted), tuple)
+    node.take_timings()
+    assert ask(node, [first, second, first], block, lens) == [
+        (b"shared", b"one"),
+        (b"two", b"SHARED"),
+        (b"shared", b"one"),
+    ]
+    assert ask(node, [], block, lens) == []
+
+
+def test_a_decoder_that_refuses_becomes_failed(node: Node, block: Hash, lens: Lens) -> None:
+    def refuse(answer: bytes) -> int:
+        raise ValueError(f"expected 32 bytes, found {len(answer)}")
+
+    question = Question((Read(ECHO, b"x", refuse), Read(ECHO, b"y", bytes)), tuple)
+    ((failed, fine),) = ask(node, [question], block, lens)
+    assert failed == Failed(f"{ECHO} returned what could not be decoded: expected 32 bytes, found 1")
+    assert fine == b"y"
+
+
+@pytest.mark.parametrize(
+    ("revert", "words"),
+    [
+        (bytes.fromhex("08c379a0") + eth_abi.encode(["string"], ["too late"]), "'too late'"),
+        (bytes.fromhex("4e487b71") + eth_abi.encode(["uint256"], [0x11]), "panic 0x11"),
+        (bytes.fromhex("deadbeef"), "0xdeadbeef"),
+    ],
+)
+def test_a_revert_is_worded(node: Node, block: Hash, lens: Lens, revert: bytes, words: str) -> None:
+    ((failed,),) = ask(node, [Question((Read(REVERTS, revert, bytes),), tuple)], block, lens)
+    assert failed == Failed(f"{REVERTS} reverted with {words}")
+
+
+def test_a_block_the_node_does_not_have_is_a_retry(node: Node, lens: Lens) -> None:
+    gone = Hash("0x" + "11" * 32)
+    with pytest.raises(Retry, match=f"does not have block {gone}.*read a newer head"):
+        ask(node, [Question(_reads([(ECHO, b"")]), tuple)], gone, lens)
+
+
+def _node_that(liar: Callable[[Behave], Liar], error: dict[str, Any] | None) -> Node:
+    """A provider that answers every question but its chain id with `error`, or with no bytes."""
+
+    def behave(handler: BaseHTTPRequestHandler, request: bytes) -> None:
+        asked = json.loads(request)
+        if error is None or asked["method"] == "eth_chainId":
+            result(handler, request, "0x")
+        else:
+            reply(handler, json.dumps({"jsonrpc": "2.0", "id": asked["id"], "error": error}).encode())
+
+    return Node([liar(behave).url], ANVIL_CHAIN)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (None, BadInput, "ignored the state override"),
+        ({"code": -32602, "message": "too many arguments, want at most 2"}, BadInput, "want at most 2"),
+        ({"code": -32000, "message": "missing trie node 0x12"}, BadInput, "keeps no state.*use an archive node"),
+        ({"code": -32000, "message": "header for hash not found"}, Retry, "read a newer head"),
+        ({"code": -32000, "message": "hash is not currently canonical"}, Retry, "read a newer head"),
+        ({"code": -32000, "message": "execution timeout"}, Retry, "execution timeout"),
+    ],
+)
+def test_a_node_that_cannot_read_so_is_named_in_one_sentence(
+    liar: Callable[[Behave], Liar], block: Hash, lens: Lens, error: Any, kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
+        ask(_node_that(liar, error), [Question(_reads([(ECHO, b"")]), tuple)], block, lens)
+
+
+def test_returned_nonsense_is_a_retry(liar: Callable[[Behave], Liar], block: Hash, lens: Lens) -> None:
+    node = Node([liar(lambda handler, request: result(handler, request, "0x" + "00" * 64)).url], ANVIL_CHAIN)
+    with pytest.raises(Retry, match="malformed answer to eth_call: expected 1 results, found 64 bytes"):
+        ask(node, [Question(_reads([(ECHO, b"")]), tuple)], block, lens)

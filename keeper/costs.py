@@ -155,7 +155,7 @@ def leave_band(below: float, above: float, volatility: float, horizon: float) ->
 
 
 CLOSE_FACTOR = 0.5
-"""Share of a debt that one liquidation in Aave V3 repays, health factor above 0.95 (DEFAULT_LIQUIDATION_CLOSE_FACTOR)."""
+"""Share of a debt one liquidation in Aave V3 repays, health factor over 0.95 (DEFAULT_LIQUIDATION_CLOSE_FACTOR)."""
 
 
 def liquidation_loss(probability: float, debt: float, bonus: float) -> float:

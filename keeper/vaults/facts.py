@@ -56,8 +56,8 @@ def feeds(vault: Address, tokens: Sequence[Address]) -> Question[tuple[Feed, ...
 
 def read_limits(vault: Address) -> Read:
     def build(data: bytes) -> Limits:
-        words = wire.words(data, LIMITS_WORDS)
-        return Limits(*(Bps(word) for word in words[:-1]), cooldown_s=words[-1])
+        loss, gain, daily_loss, deviation, turnover, daily, cooldown = wire.words(data, LIMITS_WORDS)
+        return Limits(Bps(loss), Bps(gain), Bps(daily_loss), Bps(deviation), Bps(turnover), Bps(daily), cooldown)
 
     return Read(vault, wire.calldata("limits()"), build)
 

@@ -1,0 +1,72 @@
+"""What every vault kind says the same way: its orders' identity, its legs on the wire, its limits against a mandate."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from keeper.model import Drift, GuardState, Leg, Limits, Mandate, Order, Plan, Quantity, Reason
+from keeper.units import Address, Hash, Timestamp
+
+ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
+LEGS = "(uint8,address,address,uint256,uint256)[]"
+NO_HASH = Hash("0x" + 64 * "0")
+
+
+def plan_hash(plan: Plan) -> bytes:
+    """keccak256 of the legs and the move, as they go on the wire: what the plan does, not why."""
+    move = plan.move
+    tail = (move.lever, move.flash, move.debt_amount, move.collateral_amount) if move else (False, False, 0, 0)
+    return keccak(encode([LEGS, "(bool,bool,uint256,uint256)"], [leg_tuples(plan.legs), tail]))
+
+
+def order(
+    chain_id: int, vault: Address, guard: GuardState, plan: Plan, deadline: Timestamp, min_nav_after: int
+) -> Order:
+    """An order for `plan` at the guard's epoch; intentId = keccak256(abi.encode(chainId, vault, epoch, planHash))."""
+    identity = encode(["uint256", "address", "uint64", "bytes32"], [chain_id, vault, guard.epoch, plan_hash(plan)])
+    intent = Hash("0x" + keccak(identity).hex())
+    return Order(intent, guard.epoch, deadline, NO_HASH, min_nav_after)
+
+
+def order_tuple(one: Order) -> tuple[Any, ...]:
+    state = bytes.fromhex(one.expected_state_hash[2:])
+    return bytes.fromhex(one.intent_id[2:]), one.expected_epoch, one.deadline, state, one.min_nav_after
+
+
+def leg_tuples(legs: Sequence[Leg]) -> list[tuple[Any, ...]]:
+    return [(leg.adapter, leg.pool, leg.token_in, leg.amount_in, leg.min_out) for leg in legs]
+
+
+def drift_of(quantities: tuple[Quantity, ...]) -> Drift:
+    """The quantity furthest out, in units of the half-band on its side."""
+
+    def distance(q: Quantity) -> float:
+        return (q.value - q.target) / ((q.high if q.value > q.target else q.low) - q.target)
+
+    worst = max(quantities, key=distance)
+    return Drift(distance(worst), worst.name, quantities)
+
+
+def common_faults(mandate: Mandate, kind: str, limits: Limits, venues: Sequence[Address]) -> list[Reason]:
+    """Where a mandate is not about this vault, or wider than the vault's limits, whatever its kind."""
+    faults = []
+    if mandate.kind != kind:
+        faults.append(
+            Reason("M-kind", f"{mandate.name}: the mandate says kind {mandate.kind!r}, the vault is {kind!r}")
+        )
+    if mandate.max_loss > limits.max_loss:
+        faults.append(
+            Reason(
+                "M-max_loss",
+                f"{mandate.name}: max_loss_bps is {mandate.max_loss}, the vault allows {limits.max_loss}; "
+                "a mandate may only tighten the vault's limits",
+            )
+        )
+    unknown = [pool for pool in mandate.venues if pool not in venues]
+    if unknown:
+        faults.append(
+            Reason("M-venues", f"{mandate.name}: venue {unknown[0]} is not on the vault's allow-list; remove it")
+        )
+    return faults

@@ -64,6 +64,8 @@ class Node:
         self.chain_id = chain_id
         self.timeout = timeout
         self.requests = 0
+        self.missing: set[str] = set()
+        """Methods found not to be there, so that nobody asks for them again."""
         self._endpoints = [Endpoint(url) for url in urls]
         self._urls = tuple(urls)
         self._active = 0

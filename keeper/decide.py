@@ -1,0 +1,107 @@
+"""The one pure function a keeper thinks with: what it sees, remembers, believes and is told in, a decision out."""
+
+from dataclasses import replace
+
+from keeper import forecast as forecasting
+from keeper import guard
+from keeper.errors import Refusal, Unquotable
+from keeper.model import (
+    Approved,
+    Beliefs,
+    Cost,
+    Decision,
+    Drift,
+    Forecast,
+    History,
+    Hold,
+    Mandate,
+    Plan,
+    Problem,
+    Quantity,
+    Reason,
+    Refused,
+    Snapshot,
+    State,
+    Vault,
+    WeightProblem,
+)
+from keeper.plan import plan_health, plan_weights
+from keeper.plan.health import Bounds
+from keeper.plan.route import opener
+from keeper.plan.weights import Sizes
+from keeper.simulate import simulate
+from keeper.units import BPS, Gas, Timestamp, bps_up
+
+SLOT_S = 12
+"""Seconds from the snapshot to the block that a plan is predicted for."""
+RELEASE = 0.5
+"""A vault that has left its band is brought back until its drift is under this share of it."""
+TURNOVER_MARGIN = 0.99
+FLASH_GAS = Gas(180_000)
+"""What Aave's flashLoanSimple adds; the rehearsal measures."""
+
+
+def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, seed: int) -> Decision:
+    """Judge one vault at one block: Approved, Hold or Refused, and the vault's next memory.
+
+    Deterministic; no I/O. `seed` is for stages that draw; the closed-form forecast draws nothing.
+    """
+    snapshot = history.snapshot
+    vault = snapshot.vault(mandate.vault)
+    if reasons := guard.preflight(snapshot, vault, state, mandate):
+        return Decision(Refused(reasons), state, None, None)
+    problem, drift = vault.problem(snapshot, mandate), vault.drift(snapshot, mandate)
+    expected = forecasting.forecast(problem, drift, beliefs, mandate)
+    if not _outside(drift, state):
+        plan = Plan((), None, Cost(), Cost(), "inside the band: " + _nearest(drift))
+        return Decision(Hold(plan), replace(state, acting=False), drift, expected)
+    plan = _plan(snapshot, vault, problem, expected, mandate)
+    next_state = replace(state, acting=True)
+    if not plan.acts:
+        return Decision(Hold(plan), next_state, drift, expected)
+    return Decision(_verdict(snapshot, vault, state, mandate, plan), next_state, drift, expected)
+
+
+def _outside(drift: Drift, state: State) -> bool:
+    return drift.distance > (RELEASE if state.acting else 1.0)
+
+
+def _nearest(drift: Drift) -> str:
+    one: Quantity = next(q for q in drift.quantities if q.name == drift.name)
+    return f"{one.name} {one.value:.4f}, from {one.low:.4f} to {one.high:.4f}"
+
+
+def _plan(snapshot: Snapshot, vault: Vault, problem: Problem, expected: Forecast, mandate: Mandate) -> Plan:
+    base = vault.tokens[0]
+    pools = tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
+    gas_price = snapshot.head.base_fee + mandate.priority_fee
+    open_market = opener(
+        snapshot, tuple(p for p in vault.venues if p in pools), base.address, gas_price, mandate.max_slippage
+    )
+    price = snapshot.round(base.address).price_x36 / 1e36
+    gross = vault.gross(snapshot, snapshot.head.timestamp)
+    turnover = min(gross * vault.limits.max_turnover / BPS, vault.guard.turnover_budget_raw) * TURNOVER_MARGIN
+    least = mandate.min_trade * 10**base.decimals * price
+    if isinstance(problem, WeightProblem):
+        return plan_weights(
+            problem, expected, mandate, open_market, Sizes(turnover * price, least, gross * price, vault.gas)
+        )
+    scale = problem.collateral_price / price
+    bounds = Bounds(turnover * price * scale, least * scale, vault.gas, FLASH_GAS)
+    return plan_health(problem, expected, mandate, open_market, bounds)
+
+
+def _verdict(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate, plan: Plan) -> Approved | Refused:
+    when = Timestamp(snapshot.head.timestamp + SLOT_S)
+    try:
+        prediction = simulate(snapshot, vault.address, plan, when)
+    except (Refusal, Unquotable) as error:
+        code = error.code if isinstance(error, Refusal) else "K-33"
+        return Refused((Reason(code, f"{mandate.name}: the exact replay stops: {error}"),), plan)
+    floor = prediction.nav_before - bps_up(prediction.nav_before, mandate.max_loss)
+    deadline = Timestamp(snapshot.head.timestamp + mandate.deadline_s)
+    order = vault.order(snapshot, plan, deadline, floor)
+    case = guard.Case(snapshot, vault, state, mandate, plan, order, prediction)
+    if reasons := guard.judge(case):
+        return Refused(reasons, plan)
+    return Approved(vault.address, order, plan, vault.encode(order, plan), prediction)

@@ -1,0 +1,273 @@
+"""A plan and its prediction in, every reason not to carry it out out; and the rehearsal's agreement with both.
+
+Each guard has an id and one sentence, defined once. A guard returns what it found, or an empty text when it is content;
+id, sentence and finding together are the reason that a person reads and the journal keeps.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from keeper.model import (
+    MAX_LEGS,
+    Approved,
+    Cleared,
+    Mandate,
+    Order,
+    Plan,
+    Prediction,
+    Reason,
+    Refused,
+    Snapshot,
+    State,
+    Vault,
+    Venue,
+)
+from keeper.units import BPS, Address, Gas, bps_down, mul_div_down
+
+MAX_DEADLINE_S = 600
+REPLAY_SHARE_OF_LOSS = 50
+"""Per cent of the per-action loss cap that a plan may be predicted to lose: the rest is for what moves meanwhile."""
+GAS_MARGIN = 120
+"""Per cent of the rehearsed gas that is offered."""
+MAX_GAS = Gas(15_000_000)
+"""No rebalance needs half a block of 30 million."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a guard may look at."""
+
+    snapshot: Snapshot
+    vault: Vault
+    state: State
+    mandate: Mandate
+    plan: Plan
+    order: Order
+    prediction: Prediction
+
+    @property
+    def loss(self) -> int:
+        """Predicted loss of net asset value at oracle prices, raw units of the base asset; negative is a gain."""
+        return self.prediction.nav_before - self.prediction.nav_after
+
+    @property
+    def symbol(self) -> str:
+        return self.vault.tokens[0].symbol
+
+    def amount(self, raw: int) -> str:
+        token = self.vault.tokens[0]
+        return f"{raw / 10**token.decimals:,.6f} {token.symbol}"
+
+
+def preflight(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate) -> tuple[Reason, ...]:
+    """What makes any action, and any valuation, impossible at this block: role, pause, feeds, mandate, emptiness."""
+    reasons = list(vault.faults(mandate))
+    if not vault.keeper_allowed:
+        reasons.append(Reason("C-1", f"{mandate.name}: the keeper's account does not hold the vault's keeper role"))
+    if vault.guard.paused:
+        reasons.append(Reason("C-4", f"{mandate.name}: the vault is paused"))
+    dead = [r for r in snapshot.rounds if r.problem and r.token in _watched(snapshot, vault)]
+    reasons.extend(Reason("C-17", f"{mandate.name}: {r.problem}") for r in dead)
+    if vault.total_supply == 0:
+        reasons.append(Reason("M-empty", f"{mandate.name}: the vault is empty: it has no shares; deposit first"))
+    elif not dead and (found := _valuation(snapshot, vault)):
+        reasons.append(found)
+    for window in mandate.blackouts:
+        if window.start <= snapshot.head.timestamp < window.end:
+            reasons.append(Reason("B-1", f"{mandate.name}: blackout until {window.end} ({window.reason})"))
+    return tuple(reasons)
+
+
+def _watched(snapshot: Snapshot, vault: Vault) -> set[Address]:
+    pools = (snapshot.venue(p) for p in vault.venues)
+    return {t.address for t in vault.tokens} | {t for pool in pools for t in pool.tokens}
+
+
+def _valuation(snapshot: Snapshot, vault: Vault) -> Reason | None:
+    """A keeper whose arithmetic differs from the contract's understands neither: it must stop."""
+    computed = vault.nav(snapshot, snapshot.head.timestamp)
+    if vault.reported_nav == computed:
+        return None
+    return Reason(
+        "K-26", f"net asset value of {vault.address}: computed {computed}, the contract says {vault.reported_nav}"
+    )
+
+
+def judge(case: Case) -> tuple[Reason, ...]:
+    """Every guard that objects to the case, in the order of the table."""
+    reasons = []
+    for guard_id, sentence, check in GUARDS:
+        if found := check(case):
+            reasons.append(Reason(guard_id, f"{case.mandate.name}: {sentence}: {found}"))
+    return tuple(reasons)
+
+
+def clear(approved: Approved, rehearsed: Prediction) -> Cleared | Refused:
+    """Whether the rehearsal did, to the wei, what the exact replay predicted for the same block time."""
+    predicted, reasons = approved.prediction, []
+    if rehearsed.revert:
+        reasons.append(Reason("K-33", f"the rehearsal reverted: {rehearsed.revert}"))
+    else:
+        for name, ours, theirs in (
+            ("block time", predicted.timestamp, rehearsed.timestamp),
+            ("net asset value before", predicted.nav_before, rehearsed.nav_before),
+            ("net asset value after", predicted.nav_after, rehearsed.nav_after),
+            ("holdings", predicted.holdings, rehearsed.holdings),
+            ("collateral", predicted.collateral_raw, rehearsed.collateral_raw),
+            ("debt", predicted.debt_raw, rehearsed.debt_raw),
+            ("health factor", predicted.health_factor, rehearsed.health_factor),
+            ("fills", _moved(predicted), _moved(rehearsed)),
+        ):
+            if ours != theirs:
+                reasons.append(Reason("K-33", f"the rehearsal disagrees on {name}: predicted {ours}, found {theirs}"))
+    gas = rehearsed.gas
+    if gas is None or gas * GAS_MARGIN // 100 > MAX_GAS:
+        reasons.append(Reason("C-37", f"the rehearsal used {gas} gas, at most {MAX_GAS * 100 // GAS_MARGIN} may be"))
+    if reasons or gas is None:
+        return Refused(tuple(reasons), approved.plan)
+    return Cleared(approved, rehearsed, Gas(gas * GAS_MARGIN // 100))
+
+
+def _moved(prediction: Prediction) -> tuple[tuple[Address, Address, int, int], ...]:
+    return tuple((f.pool, f.token_in, f.amount_in, f.amount_out) for f in prediction.fills)
+
+
+# --- the guards, in the order they are reported ----------------------------------------------------------------------
+
+
+def _open_intent(case: Case) -> str:
+    return f"{case.state.open_intents[0]} is open" if case.state.open_intents else ""
+
+
+def _too_many_legs(case: Case) -> str:
+    return f"{len(case.plan.legs)} legs" if len(case.plan.legs) > MAX_LEGS else ""
+
+
+def _foreign_venue(case: Case) -> str:
+    allowed = case.mandate.venues or case.vault.venues
+    strangers = [leg.pool for leg in case.plan.legs if leg.pool not in allowed or leg.pool not in case.vault.venues]
+    return ", ".join(strangers)
+
+
+def _loose_min_out(case: Case) -> str:
+    for leg, fill in zip(case.plan.legs, case.prediction.fills, strict=True):
+        if not fill.amount_out - bps_down(fill.amount_out, case.mandate.max_slippage) <= leg.min_out <= fill.amount_out:
+            return f"min_out {leg.min_out} for a quote of {fill.amount_out}"
+    return ""
+
+
+def _deadline(case: Case) -> str:
+    left = case.order.deadline - case.snapshot.head.timestamp
+    return f"{left} s" if not 0 < left <= MAX_DEADLINE_S else ""
+
+
+def _epoch(case: Case) -> str:
+    expected, actual = case.order.expected_epoch, case.vault.guard.epoch
+    return f"the order says {expected}, the vault {actual}" if expected != actual else ""
+
+
+def _cooldown(case: Case) -> str:
+    since = case.prediction.timestamp - case.vault.guard.last_action_at
+    left = case.vault.limits.cooldown_s - since
+    return f"{left} s are left" if left > 0 else ""
+
+
+def _loss(case: Case) -> str:
+    allowed = bps_down(case.prediction.nav_before, min(case.mandate.max_loss, case.vault.limits.max_loss))
+    return _over(case, case.loss, allowed)
+
+
+def _predicted_loss(case: Case) -> str:
+    cap = bps_down(case.prediction.nav_before, case.vault.limits.max_loss)
+    return _over(case, case.loss, cap * REPLAY_SHARE_OF_LOSS // 100)
+
+
+def _budget(case: Case) -> str:
+    return _over(case, case.loss, case.vault.guard.loss_budget_raw)
+
+
+def _gain(case: Case) -> str:
+    return _over(case, -case.loss, bps_down(case.prediction.nav_before, case.vault.limits.max_gain))
+
+
+def _min_nav(case: Case) -> str:
+    low = case.prediction.nav_after < case.order.min_nav_after
+    return f"{case.prediction.nav_after} under {case.order.min_nav_after}" if low else ""
+
+
+def _over(case: Case, found: int, allowed: int) -> str:
+    return f"{case.amount(found)} over {case.amount(allowed)}" if found > allowed else ""
+
+
+def turnover(snapshot: Snapshot, vault: Vault, prediction: Prediction) -> int:
+    """Value sold of tokens the vault holds, raw units of the base asset, at oracle prices, rounded down a leg."""
+    base = snapshot.round(vault.tokens[0].address).price_x36
+    held = {t.address for t in vault.tokens}
+    return sum(
+        mul_div_down(f.amount_in, snapshot.round(f.token_in).price_x36, base)
+        for f in prediction.fills
+        if f.token_in in held
+    )
+
+
+def _turnover(case: Case) -> str:
+    gross = case.vault.gross(case.snapshot, case.prediction.timestamp)
+    allowed = bps_down(gross, case.vault.limits.max_turnover)
+    return _over(case, turnover(case.snapshot, case.vault, case.prediction), allowed)
+
+
+def _daily_turnover(case: Case) -> str:
+    return _over(case, turnover(case.snapshot, case.vault, case.prediction), case.vault.guard.turnover_budget_raw)
+
+
+def _deviation(case: Case) -> str:
+    """Pool price against oracle price, before the first leg and after the last one, of every pool used."""
+    worst, where = 0.0, ""
+    for pool in {leg.pool: None for leg in case.plan.legs}:
+        before = case.snapshot.venue(pool)
+        after: Venue = before
+        for fill in case.prediction.fills:
+            if fill.pool == pool:
+                after = after.after(fill.token_in, fill.amount_in)
+        for when, venue in (("before", before), ("after", after)):
+            off = abs(_off_oracle(case.snapshot, venue))
+            if off > worst:
+                worst, where = off, f"{pool} is {off * BPS:.1f} bps off {when} the trade"
+    return where if worst * BPS > case.vault.limits.max_deviation else ""
+
+
+def _off_oracle(snapshot: Snapshot, venue: Venue) -> float:
+    token_0, token_1 = venue.tokens
+    oracle = snapshot.round(token_0).price_x36 / snapshot.round(token_1).price_x36
+    return venue.mid(token_0) / oracle - 1.0
+
+
+def _gas_price(case: Case) -> str:
+    price = case.snapshot.head.base_fee + case.mandate.priority_fee
+    allowed = case.mandate.max_gas_price
+    return f"{price / 1e9:.2f} gwei over {allowed / 1e9:.2f} gwei" if price > allowed else ""
+
+
+GUARDS: tuple[tuple[str, str, Callable[[Case], str]], ...] = (
+    ("K-4", "at most one intent of a vault may be open", _open_intent),
+    ("C-37", f"at most {MAX_LEGS} legs", _too_many_legs),
+    ("M-venues", "every pool must be on the vault's allow-list and the mandate's", _foreign_venue),
+    ("K-34", "every leg's min_out must be within the mandate's max_slippage of its exact quote", _loose_min_out),
+    ("C-12", f"the deadline must be within {MAX_DEADLINE_S} s", _deadline),
+    ("C-13", "the order must name the vault's current epoch", _epoch),
+    ("C-11", "the vault's cooldown must be over", _cooldown),
+    ("C-6", "the loss of one action must stay under the cap", _loss),
+    ("K-33", f"the predicted loss must stay under {REPLAY_SHARE_OF_LOSS} % of the vault's cap", _predicted_loss),
+    ("C-7", "the loss must fit the day's loss budget", _budget),
+    ("C-9", "a gain this large means a wrong price", _gain),
+    ("C-14", "net asset value after must reach the order's floor", _min_nav),
+    ("C-11t", "the value sold in one action must stay under the cap", _turnover),
+    ("C-11d", "the value sold must fit the day's turnover budget", _daily_turnover),
+    ("C-10", "pool prices must be near the oracle's before and after", _deviation),
+    ("K-13", "the gas price must stay under the mandate's max_gas_price", _gas_price),
+)
+
+
+def describe(reasons: Iterable[Reason]) -> str:
+    """Reasons as one line."""
+    return "; ".join(f"{r.id} {r.sentence}" for r in reasons)

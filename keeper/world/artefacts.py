@@ -16,6 +16,20 @@ _V2_CORE = "@uniswap/v2-core/build"
 _V2_PERIPHERY = "@uniswap/v2-periphery/build"
 _V3_CORE = "@uniswap/v3-core/artifacts/contracts"
 _V3_PERIPHERY = "@uniswap/v3-periphery/artifacts/contracts"
+_AAVE = "@aave/core-v3/artifacts/contracts"
+_AAVE_LOGIC = f"{_AAVE}/protocol/libraries/logic"
+
+AAVE_LIBRARIES = (
+    "SupplyLogic",
+    "BorrowLogic",
+    "LiquidationLogic",
+    "EModeLogic",
+    "BridgeLogic",
+    "PoolLogic",
+    "ConfiguratorLogic",
+    "FlashLoanLogic",
+)
+"""Linked into Aave's contracts, and FlashLoanLogic to BorrowLogic: deployed in this order."""
 
 PUBLISHED = {
     "WETH9": f"{_V2_PERIPHERY}/WETH9.json",
@@ -31,6 +45,22 @@ PUBLISHED = {
         f"{_V3_PERIPHERY}/NonfungibleTokenPositionDescriptor.sol/NonfungibleTokenPositionDescriptor.json"
     ),
     "NonfungiblePositionManager": f"{_V3_PERIPHERY}/NonfungiblePositionManager.sol/NonfungiblePositionManager.json",
+    **{library: f"{_AAVE_LOGIC}/{library}.sol/{library}.json" for library in AAVE_LIBRARIES},
+    **{
+        contract: f"{_AAVE}/{folder}/{contract}.sol/{contract}.json"
+        for contract, folder in (
+            ("PoolAddressesProvider", "protocol/configuration"),
+            ("ACLManager", "protocol/configuration"),
+            ("Pool", "protocol/pool"),
+            ("PoolConfigurator", "protocol/pool"),
+            ("DefaultReserveInterestRateStrategy", "protocol/pool"),
+            ("AToken", "protocol/tokenization"),
+            ("StableDebtToken", "protocol/tokenization"),
+            ("VariableDebtToken", "protocol/tokenization"),
+            ("AaveOracle", "misc"),
+            ("AaveProtocolDataProvider", "misc"),
+        )
+    },
 }
 """Where below node_modules each protocol publishes the contracts deployed here."""
 

@@ -2,6 +2,7 @@
 
 from keeper.units import Address
 from keeper.world import artefacts, rpc
+from keeper.world.aave import open_market
 from keeper.world.batch import Batch
 from keeper.world.roles import ROLES
 from keeper.world.tokens import approve, deploy_feeds, deploy_tokens, fund
@@ -25,6 +26,7 @@ def build(url: str) -> World:
         approve(batch, role, tokens, (v2.router, v3.router))
     pools = open_pools(batch, tokens, v2, v3)
     batch.flush()
+    aave = open_market(batch, tokens, feeds)
     _put_multicall(url)
     return World(
         chain_id=CHAIN_ID,
@@ -35,6 +37,7 @@ def build(url: str) -> World:
         uniswap_v2=v2,
         uniswap_v3=v3,
         pools=pools,
+        aave=aave,
         accounts=tuple(ROLES.items()),
     )
 

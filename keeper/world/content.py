@@ -51,6 +51,55 @@ POOLS = (
     PoolSpec(UNISWAP_V2, "WBTC", "WETH", 3_000, Shape(0, 8e6, 0, 0)),
 )
 
+ETH_CORRELATED = 1
+"""The e-mode category of WETH and wstETH."""
+
+FLASH_PREMIUM_BPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveSpec:
+    """One reserve of Aave: bps as Aave counts them (a bonus of 5 % is 10,500), caps and amounts in whole tokens,
+    rates per year. The numbers are those of Aave's market on Ethereum or close to them.
+    """
+
+    symbol: str
+    ltv: int
+    threshold: int
+    bonus: int
+    factor: int
+    supply_cap: int
+    borrow_cap: int
+    emode: int
+    optimal_usage: Fraction
+    slope1: Fraction
+    slope2: Fraction
+    supplied: int
+    """By the lp."""
+    collateral: int
+    """By the borrower."""
+    borrowed: int
+
+
+RESERVES = (
+    ReserveSpec(
+        "WETH", 8_050, 8_300, 10_500, 1_500, 1_800_000, 1_400_000, ETH_CORRELATED,
+        Fraction("0.92"), Fraction("0.027"), Fraction("0.8"), 60_000, 0, 50_000,
+    ),
+    ReserveSpec(
+        "WBTC", 7_300, 7_800, 10_500, 2_000, 43_000, 28_000, 0,
+        Fraction("0.45"), Fraction("0.04"), Fraction("3"), 2_000, 3_000, 200,
+    ),
+    ReserveSpec(
+        "USDC", 7_500, 7_800, 10_450, 1_000, 1_760_000_000, 1_580_000_000, 0,
+        Fraction("0.92"), Fraction("0.065"), Fraction("0.6"), 200_000_000, 0, 160_000_000,
+    ),
+    ReserveSpec(
+        "wstETH", 7_850, 8_100, 10_600, 1_500, 1_100_000, 100_000, ETH_CORRELATED,
+        Fraction("0.45"), Fraction("0.045"), Fraction("0.8"), 20_000, 150_000, 1_000,
+    ),
+)  # fmt: skip
+
 MINTED_USD = 2_000_000_000
 """Of every token to each account that trades or supplies."""
 

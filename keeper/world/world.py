@@ -73,6 +73,28 @@ class UniswapV3:
 
 
 @dataclass(frozen=True, slots=True)
+class Reserve:
+    """One token that Aave lends, and Aave's tokens of it."""
+
+    symbol: str
+    a_token: Address
+    stable_debt_token: Address
+    variable_debt_token: Address
+    rate_strategy: Address
+
+
+@dataclass(frozen=True, slots=True)
+class AaveV3:
+    provider: Address
+    pool: Address
+    configurator: Address
+    acl_manager: Address
+    oracle: Address
+    data_provider: Address
+    reserves: tuple[Reserve, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """Everything that was deployed, by name. Symbols are those of the tokens; roles those of `keeper.world.roles`."""
 
@@ -84,6 +106,7 @@ class World:
     uniswap_v2: UniswapV2
     uniswap_v3: UniswapV3
     pools: tuple[Pool, ...]
+    aave: AaveV3
     accounts: tuple[tuple[str, Address], ...]
 
     def token(self, symbol: str) -> Token:
@@ -99,6 +122,10 @@ class World:
         kind = UNISWAP_V2 if fee is None else UNISWAP_V3
         wanted = (kind, frozenset((symbol_a, symbol_b)), fee or 3_000)
         return _one(wanted, {(pool.kind, frozenset((pool.token0, pool.token1)), pool.fee): pool for pool in self.pools})
+
+    def reserve(self, symbol: str) -> Reserve:
+        """Raises KeyError when Aave does not lend the token."""
+        return _one(symbol, {reserve.symbol: reserve for reserve in self.aave.reserves})
 
     def account(self, role: str) -> Address:
         """Raises KeyError when the world knows no such role."""

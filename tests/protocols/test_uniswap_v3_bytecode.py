@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from keeper.units import UINT256_MAX, Address, address
 
 ADMIN = "0x00000000000000000000000000000000000000ad"
 FOREVER = 2**40
-TIERS = {100: 1, 500: 10, 3_000: 60, 10_000: 200}
+TIERS = {100: 1, 500: 10, 3_000: 60, 10_000: 200, 5_000: 16_383}  # the last: two words hold all prices
 SWAPS_PER_POOL = 40
 CORE = Path("@uniswap/v3-core/artifacts/contracts")
 PERIPHERY = Path("@uniswap/v3-periphery/artifacts/contracts")
@@ -50,6 +50,11 @@ class Exchange:
 
     def balances(self) -> tuple[int, ...]:
         return tuple(self.chain.view(token, "balanceOf(address)", "uint256", ADMIN) for token in self.facts.tokens)
+
+    def fee_growth(self, side: int) -> int:
+        """Fees ever taken in a token, a unit of liquidity, times 2**128."""
+        growth: int = self.chain.view(self.pool, f"feeGrowthGlobal{side}X128()", "uint256")
+        return growth
 
     def swap(self, signature: str, side: int, amount: int, bound: int, limit: int = 0) -> tuple[int, int]:
         """What the router really moved: raw token in paid, raw token out received."""
@@ -85,7 +90,8 @@ def exchange(make_chain) -> Callable[[random.Random], Exchange]:
     chain = make_chain()
     weth = chain.token(18)
     factory = chain.deploy(CORE / "UniswapV3Factory.sol/UniswapV3Factory.json")
-    chain.send(factory, "enableFeeAmount(uint24,int24)", 100, 1)
+    for fee in (100, 5_000):
+        chain.send(factory, "enableFeeAmount(uint24,int24)", fee, TIERS[fee])
     router = chain.deploy(PERIPHERY / "SwapRouter.sol/SwapRouter.json", "address,address", factory, weth)
     quoter = chain.deploy(PERIPHERY / "lens/QuoterV2.sol/QuoterV2.json", "address,address", factory, weth)
     manager = chain.deploy(
@@ -161,8 +167,12 @@ def _one_swap(market: Exchange, before: UniswapV3Pool, draw: random.Random) -> C
         return Counter(refusals=1)
     predicted = before.after(token_in, amount)
     assert (fill.amount_out, predicted.sqrt_price_x96) == market.trial("Input", side, amount)
+    growth_before = market.fee_growth(side)
     assert (fill.amount_in, fill.amount_out) == market.swap(IN, side, amount, 0)
     assert predicted == market.read()
+    if before.liquidity == predicted.liquidity != 0 and before.tick == predicted.tick:
+        growth = market.fee_growth(side) - growth_before
+        assert growth % 2**256 == (fill.fee_raw << 128) // before.liquidity
     return _kinds(before, predicted)
 
 
@@ -218,3 +228,20 @@ def test_an_account_that_is_no_pool_is_named(make_chain):
     chain = make_chain()
     with pytest.raises(errors.BadInput, match=r"0x0+ad does not answer as a Uniswap V3 pool does"):
         chain.ask(uniswap_v3.facts(Address(ADMIN)))
+
+
+def test_a_price_outside_the_ticks_read_is_unquotable_either_way(exchange):
+    draw = random.Random(1)
+    market = exchange(draw)
+    word = market.facts.word_to
+    for away in (-20, 20):
+        market.facts = replace(market.facts, word_from=word + away, word_to=word + away)
+        pool = market.read()
+        for token in pool.tokens:
+            assert pool.best_input(token, 0.0) == 0
+            with pytest.raises(errors.Unquotable, match="takes 0 of"):
+                pool.quote(token, 10)
+            with pytest.raises(errors.Unquotable, match="gives 0 of"):
+                pool.quote_out(token, 10)
+        assert pool.lower() == ()
+        assert uniswap_v3.off_centre(market.facts, pool)

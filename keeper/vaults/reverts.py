@@ -1,0 +1,73 @@
+"""Revert data in, a sentence out: the vaults' typed errors by name with what was found and what was required."""
+
+import re
+from functools import cache
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from keeper import abi
+from keeper.protocols import wire
+
+CONTRACTS = ("BasketVault", "LeverageVault")
+_TEXT = wire.selector("Error(string)")
+_PANIC = wire.selector("Panic(uint256)")
+AAVE_ERRORS = {
+    "26": "the amount must be greater than zero",
+    "27": "the reserve is inactive",
+    "28": "the reserve is frozen",
+    "29": "the reserve is paused",
+    "30": "borrowing is not enabled on the reserve",
+    "32": "the user cannot withdraw more than the balance",
+    "34": "the collateral balance is zero",
+    "35": "the health factor would fall below liquidation",
+    "36": "the collateral cannot cover the new borrow",
+    "50": "the borrow cap is exceeded",
+    "51": "the supply cap is exceeded",
+    "91": "flash loans are disabled for the asset",
+}
+"""Aave V3's Errors library, those an honest rebalance can meet."""
+
+
+def explain(data: bytes) -> str:
+    """One sentence for any revert data, the empty one included."""
+    if not data:
+        return "reverted without a reason"
+    if data[:4] == _TEXT:
+        text = str(_decode(["string"], data[4:])[0])
+        return f"reverted with {text!r}" + (f" (Aave: {AAVE_ERRORS[text]})" if text in AAVE_ERRORS else "")
+    if data[:4] == _PANIC:
+        return f"panicked with code {int.from_bytes(data[4:36], 'big'):#x}"
+    known = _errors().get(data[:4])
+    if known is None:
+        return f"reverted with the unknown error 0x{data[:36].hex()}"
+    name, inputs = known
+    values = _decode([kind for _, kind in inputs], data[4:])
+    stated = ", ".join(f"{_words(label)} {value}" for (label, _), value in zip(inputs, values, strict=True))
+    return f"{name}: {_words(name)}" + (f" ({stated})" if stated else "")
+
+
+@cache
+def _errors() -> dict[bytes, tuple[str, tuple[tuple[str, str], ...]]]:
+    """Selector to name and inputs, of every custom error of the shipped vaults."""
+    found = {}
+    for contract in CONTRACTS:
+        for entry in abi.load(contract).abi:
+            if entry["type"] == "error":
+                inputs = tuple((i["name"], i["type"]) for i in entry["inputs"])
+                signature = f"{entry['name']}({','.join(kind for _, kind in inputs)})"
+                found[wire.selector(signature)] = (entry["name"], inputs)
+    return found
+
+
+def _decode(kinds: list[str], data: bytes) -> tuple[Any, ...]:
+    try:
+        return decode(kinds, data)
+    except DecodingError:
+        return tuple("?" for _ in kinds)
+
+
+def _words(name: str) -> str:
+    """`LossTooLarge` as `loss too large`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()

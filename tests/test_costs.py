@@ -1,0 +1,164 @@
+"""Costs against the closed forms of their papers, and against simulation where there is none."""
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keeper.costs import (
+    borrow_for_health,
+    first_passage,
+    gas_cost,
+    leave_band,
+    liquidation_loss,
+    no_trade,
+    sell_for_health,
+    weight_speeds,
+)
+
+risks = st.floats(0.02, 5.0)
+targets = st.floats(0.05, 0.95)
+costs = st.floats(1e-5, 1e-2)
+
+
+@given(risk_aversion=st.floats(0.5, 10.0), sigma=st.floats(0.1, 2.0), target=targets, cost=costs)
+def test_proportional_cost_alone_gives_the_cube_root_band(
+    risk_aversion: float, sigma: float, target: float, cost: float
+) -> None:
+    region = no_trade(risk_aversion * sigma**2, target * (1 - target) * sigma, cost, 0.0)
+    band = (3 * cost / (2 * risk_aversion) * (target * (1 - target)) ** 2) ** (1 / 3)
+    assert region.outer == pytest.approx(band, rel=1e-4)
+    assert region.inner == pytest.approx(band, rel=1e-4)
+    assert region.loss_rate == pytest.approx(risk_aversion * sigma**2 * band**2 / 2, rel=1e-4)
+
+
+@given(risk_aversion=st.floats(0.5, 10.0), sigma=st.floats(0.1, 2.0), target=targets, cost=costs)
+def test_fixed_cost_alone_gives_the_fourth_root_band_and_trades_to_target(
+    risk_aversion: float, sigma: float, target: float, cost: float
+) -> None:
+    region = no_trade(risk_aversion * sigma**2, target * (1 - target) * sigma, 0.0, cost)
+    band = (12 * cost / risk_aversion * (target * (1 - target)) ** 2) ** (1 / 4)
+    assert region.outer == pytest.approx(band, rel=1e-9)
+    assert region.inner == pytest.approx(0.0, abs=1e-9)
+    assert region.loss_rate == pytest.approx(risk_aversion * sigma**2 * band**2 / 6, rel=1e-9)
+
+
+@given(risk=risks, speed=st.floats(0.02, 0.5), proportional=costs, fixed=st.floats(1e-7, 1e-3))
+def test_both_costs_minimise_the_loss_rate_over_all_bands(
+    risk: float, speed: float, proportional: float, fixed: float
+) -> None:
+    region = no_trade(risk, speed, proportional, fixed)
+
+    def loss(outer: float, inner: float) -> float:
+        trading = speed**2 * (fixed + proportional * (outer - inner)) / (outer**2 - inner**2)
+        return risk * (outer**2 + inner**2) / 12 + trading
+
+    best = loss(region.outer, region.inner)
+    assert best == pytest.approx(region.loss_rate, rel=1e-6)
+    for up, down in ((1.02, 1.0), (0.98, 1.0), (1.0, 1.02), (1.0, 0.98)):
+        outer, inner = region.outer * up, region.inner * down
+        if outer > inner:
+            assert loss(outer, inner) >= best * (1 - 1e-9)
+
+
+def test_the_relative_value_joins_its_two_branches_smoothly() -> None:
+    region = no_trade(1.28, 0.19, 0.003, 1e-4)
+    step = 1e-7
+    for edge in (region.inner, region.outer):
+        slope = (region.relative_value(edge + step) - region.relative_value(edge - step)) / (2 * step)
+        assert slope == pytest.approx(0.003, rel=1e-3)
+    gap = region.relative_value(region.outer) - region.relative_value(region.inner)
+    assert gap == pytest.approx(1e-4 + 0.003 * (region.outer - region.inner), rel=1e-9)
+
+
+@given(x=st.floats(0.0, 0.5))
+def test_waiting_costs_more_than_trading_exactly_outside_a_proportional_band(x: float) -> None:
+    region = no_trade(1.28, 0.19, 0.003, 0.0)
+    dearer = region.waiting(x, 1.0) > region.relative_value(x)
+    if abs(x - region.outer) > 1e-4:
+        assert dearer == (x > region.outer)
+
+
+def test_without_risk_nothing_is_worth_a_trade() -> None:
+    region = no_trade(0.0, 0.2, 0.001, 0.0)
+    assert math.isinf(region.outer)
+    assert region.relative_value(0.4) == 0.0
+
+
+def test_first_passage_matches_simulation_with_the_barrier_shifted_for_discrete_steps() -> None:
+    distance, sigma, drift, horizon, steps, paths = 0.1, 0.8, -0.32, 10 / 365, 240, 6_000
+    generator = random.Random(7)
+    step = horizon / steps
+    scale = sigma * math.sqrt(step)
+    hits = 0
+    for _ in range(paths):
+        x = 0.0
+        for _ in range(steps):
+            x += drift * step + scale * generator.gauss(0.0, 1.0)
+            if x <= -distance:
+                hits += 1
+                break
+    found = hits / paths
+    expected = first_passage(distance + 0.5826 * scale, sigma, drift, horizon)  # Broadie, Glasserman, Kou 1997
+    assert found == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / paths))
+
+
+@given(d=st.floats(1e-3, 1.0), sigma=st.floats(0.05, 3.0), drift=st.floats(-2.0, 2.0), horizon=st.floats(1e-4, 2.0))
+def test_first_passage_is_a_probability_and_grows_with_the_horizon(
+    d: float, sigma: float, drift: float, horizon: float
+) -> None:
+    now, later = first_passage(d, sigma, drift, horizon), first_passage(d, sigma, drift, 2 * horizon)
+    assert 0.0 <= now <= later + 1e-12 <= 1.0 + 2e-12
+
+
+def test_first_passage_at_its_limits() -> None:
+    assert first_passage(0.0, 0.5, 0.0, 1.0) == 1.0
+    assert first_passage(0.1, 0.5, 0.0, 0.0) == 0.0
+    assert first_passage(0.1, 0.0, -0.2, 1.0) == 1.0
+    assert first_passage(0.1, 0.0, -0.05, 1.0) == 0.0
+
+
+def test_leaving_a_band_is_at_least_as_likely_as_either_side() -> None:
+    assert leave_band(0.03, 0.05, 0.2, 0.05) >= first_passage(0.03, 0.2, 0.0, 0.05)
+    assert leave_band(0.0, 0.05, 0.2, 0.05) == 1.0
+
+
+@given(
+    collateral=st.floats(1e3, 1e9),
+    health=st.floats(1.01, 3.0),
+    threshold=st.floats(0.5, 0.9),
+    target=st.floats(1.1, 3.0),
+    cost=st.floats(0.0, 0.02),
+)
+def test_selling_or_borrowing_lands_on_the_target(
+    collateral: float, health: float, threshold: float, target: float, cost: float
+) -> None:
+    debt = threshold * collateral / health
+    if health < target:
+        sold = sell_for_health(collateral, debt, threshold, target, cost)
+        left = debt - sold * (1 - cost)
+        if left > 1e-9 * debt:
+            assert threshold * (collateral - sold) / left == pytest.approx(target, rel=1e-6)
+    else:
+        borrowed = borrow_for_health(collateral, debt, threshold, target, cost)
+        after = threshold * (collateral + borrowed * (1 - cost)) / (debt + borrowed)
+        assert after == pytest.approx(target, rel=1e-9)
+
+
+def test_selling_at_a_ruinous_cost_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot raise"):
+        sell_for_health(100.0, 80.0, 0.85, 1.5, 0.5)
+
+
+def test_weight_speed_of_two_assets_is_the_textbook_product() -> None:
+    fast, slow = weight_speeds((0.4, 0.6), (0.8, 0.0))
+    assert fast == pytest.approx(0.4 * 0.6 * 0.8)
+    assert slow == pytest.approx(0.4 * 0.6 * 0.8)
+
+
+def test_gas_and_liquidation_in_their_units() -> None:
+    eth, usdc = 3_000 * 10**18, 10**30  # price x 10**36 a raw unit: wei and millionths
+    assert gas_cost(200_000, 10**9, eth, usdc) == pytest.approx(0.6 * 10**6)
+    assert liquidation_loss(0.1, 1_000.0, 0.05) == pytest.approx(2.5)

@@ -85,7 +85,7 @@ class Exchange:
 
 
 @pytest.fixture
-def exchange(make_chain) -> Callable[[random.Random], Exchange]:
+def exchange(make_chain) -> Callable[..., Exchange]:
     """Makes a pool of a random tier, price and depth profile."""
     chain = make_chain()
     weth = chain.token(18)
@@ -102,14 +102,16 @@ def exchange(make_chain) -> Callable[[random.Random], Exchange]:
         weth,
     )
 
-    def make(draw: random.Random) -> Exchange:
+    def make(draw: random.Random, tier: int | None = None, at_tick: int | None = None) -> Exchange:
         tokens = sorted((chain.token(18), chain.token(6)))
         for token in tokens:
             chain.send(token, "mint(uint256)", 2**250)
             chain.send(token, "approve(address,uint256)", router, UINT256_MAX)
             chain.send(token, "approve(address,uint256)", manager, UINT256_MAX)
-        fee, spacing = draw.choice(list(TIERS.items()))
+        fee = tier or draw.choice(list(TIERS))
+        spacing = TIERS[fee]
         tick = draw.choice([0, draw.randint(-300_000, 300_000), draw.randint(-TICK_MAX + 1, TICK_MAX - 2)])
+        tick = tick if at_tick is None else at_tick
         sqrt_x96 = draw.randrange(sqrt_at_tick_up(tick), sqrt_at_tick_up(tick + 1))
         create = "createAndInitializePoolIfNecessary(address,address,uint24,uint160)"
         pool = chain.view_result(chain.send(manager, create, *tokens, fee, sqrt_x96), "address")
@@ -152,6 +154,26 @@ def test_every_swap_equals_the_router_and_leaves_the_pool_it_says(exchange, deep
     print(dict(seen))
     for kind in ("crossings", "landings", "refusals", "exact out", "moved nothing"):
         assert seen[kind] > wanted // 50, f"hardly any {kind}: the draw no longer reaches them"
+
+
+def test_amounts_beyond_256_bits_take_the_pools_less_exact_way(exchange):
+    """Sold at a price near the top into one stretch down to the bottom, an amount times a root price overflows."""
+    market = exchange(random.Random(3), tier=5_000, at_tick=850_000)
+    last = TICK_MAX // 16_383 * 16_383
+    market.provide(-last, last, 2**62, 2**180)
+    pool = market.recentred()
+    reached = set()
+    for bits in range(60, 130, 2):
+        amount = 3**65 << bits >> 103  # no power of two, so that every division has something to round
+        assert amount * pool.sqrt_price_x96 > UINT256_MAX or bits < 104
+        try:
+            fill, after = pool.quote(pool.tokens[0], amount), pool.after(pool.tokens[0], amount)
+        except errors.Unquotable:
+            _see_that_the_window_ends(market, pool, "Input", 0, amount)
+            continue
+        assert (fill.amount_out, after.sqrt_price_x96) == market.trial("Input", 0, amount)
+        reached.add(after.sqrt_price_x96)
+    assert len(reached) > 15
 
 
 def _one_swap(market: Exchange, before: UniswapV3Pool, draw: random.Random) -> Counter[str]:

@@ -7,8 +7,8 @@ from keeper.errors import Unquotable
 from keeper.model import Fill, Venue
 from keeper.units import Address
 
-_STEPS = 48
-_WORST = 1e-3
+_STEPS = 56
+_WORST = 1e-4
 """A marginal price below this share of the best one counts as no liquidity."""
 
 

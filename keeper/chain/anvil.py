@@ -88,7 +88,7 @@ class Anvil:
         attempts = 5 if self._port == 0 else 1  # another process may take a free port before anvil does
         for attempt in range(1, attempts + 1):
             try:
-                self._launch(executable, self._port or _free_port())
+                self._launch(executable, _free_port(self._port))
                 return self
             except Halt as error:
                 if attempt == attempts or "Address already in use" not in str(error):
@@ -185,9 +185,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def _free_port(wanted: int) -> int:
+    """`wanted`, or any port for 0. Raises Halt when it is taken: whoever has it would answer in anvil's place."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left by another node is free
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise Halt(f"port {wanted} is in use; name another one, or 0 for a free one") from error
         port: int = probe.getsockname()[1]
         return port
 

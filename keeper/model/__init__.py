@@ -19,6 +19,7 @@ from keeper.model.chain import (
     Venue,
 )
 from keeper.model.decision import Approved, Cleared, Decision, Forecast, Hold, Outcome, Refused, Touch, Verdict
+from keeper.model.intent import MOVES, UNRESOLVED, UNSETTLED, Attempt, Intent, Intents, IntentState, Transaction
 from keeper.model.mandate import (
     Beliefs,
     Deferred,
@@ -49,7 +50,11 @@ from keeper.model.vault import Drift, HealthProblem, History, Problem, Quantity,
 __all__ = [
     "ALL_RECEIVED",
     "MAX_LEGS",
+    "MOVES",
+    "UNRESOLVED",
+    "UNSETTLED",
     "Approved",
+    "Attempt",
     "Beliefs",
     "Candidate",
     "Cleared",
@@ -68,6 +73,9 @@ __all__ = [
     "HealthProblem",
     "History",
     "Hold",
+    "Intent",
+    "IntentState",
+    "Intents",
     "Leg",
     "LeverageMove",
     "Limits",
@@ -94,6 +102,7 @@ __all__ = [
     "Threshold",
     "Token",
     "Touch",
+    "Transaction",
     "Vault",
     "Venue",
     "Verdict",

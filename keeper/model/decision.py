@@ -79,9 +79,12 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the chain says happened to an intent. Unknown is an answer of its own, never a failure."""
+    """What the chain says happened to an intent. Unknown is an answer of its own, never a failure.
 
-    status: Literal["done", "reverted", "unknown", "sent"]
+    Cancelled: its nonce was spent on paying nothing to oneself, so it can never execute.
+    """
+
+    status: Literal["done", "reverted", "cancelled", "unknown", "sent"]
     intent_id: Hash
     tx_hash: Hash | None
     block: BlockNumber | None = None

@@ -1,0 +1,225 @@
+"""The sections of keeper.toml as frozen settings."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from keeper.config.fields import (
+    VARIABLE,
+    AddressField,
+    Duration,
+    FileField,
+    Fraction,
+    NotNegative,
+    Positive,
+    Seconds,
+    Text,
+    beside,
+    url,
+    variable,
+)
+from keeper.units import BPS, SECONDS_PER_YEAR, Wei
+
+GWEI = 10**9
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class NativeFeed(Section):
+    """The gas token's price in the quote currency of the vaults' feeds."""
+
+    aggregator: AddressField
+    heartbeat_s: Seconds
+
+
+class Chain(Section):
+    """`rpc` holds the providers' URLs, which are secrets: `urls` gives them in clear."""
+
+    id: Annotated[int, Strict(), Field(gt=0)]
+    rpc: tuple[SecretStr, ...]
+    timeout_s: Positive = 10.0
+    quorum: Annotated[int, Strict(), Field(ge=1)] = 1
+    native_feed: NativeFeed
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return tuple(one.get_secret_value() for one in self.rpc)
+
+    @field_validator("rpc", mode="before")
+    @classmethod
+    def _resolve(cls, value: Any, info: ValidationInfo) -> list[SecretStr]:
+        if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+            raise ValueError(
+                'cannot be used: expected a list of names of environment variables, such as ["KEEPER_RPC_URL"]'
+            )
+        return [SecretStr(url(one, info)) for one in value]
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.quorum > len(self.rpc):
+            raise ValueError(f"found a quorum of {self.quorum} over {len(self.rpc)} providers; name more in rpc")
+        return self
+
+
+class Journal(Section):
+    """`url` is SQLAlchemy's, or the name of an environment variable that holds it."""
+
+    url: SecretStr
+
+    @field_validator("url", mode="before")
+    @classmethod
+    def _resolve(cls, value: Any, info: ValidationInfo) -> SecretStr:
+        if not isinstance(value, str):
+            raise ValueError('cannot be used: expected a URL, such as "sqlite:///.keeper/journal.sqlite"')
+        text = variable(info, value) if VARIABLE.fullmatch(value) else value
+        if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
+            return SecretStr(f"sqlite:///{beside(info, text.removeprefix('sqlite:///'))}")
+        if not text.startswith(("postgresql://", "postgresql+")):
+            raise ValueError("cannot be used: expected sqlite:///FILE or a postgresql:// URL")
+        return SecretStr(text)
+
+
+class Key(Section):
+    """Who signs. Reading needs the address alone."""
+
+    address: AddressField
+    keystore: FileField | None = None
+
+
+class GasPrices(Section):
+    max_gas_price_gwei: Positive = 60.0
+    priority_fee_gwei: NotNegative = 1.0
+
+
+class Run(Section):
+    """While `stop_file` exists nothing is signed."""
+
+    poll_s: Positive = 2.0
+    stop_file: FileField
+
+
+class Health(Section):
+    """Act below `low` or above `high`, come back to `target`."""
+
+    low: Positive
+    target: Positive
+    high: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not 1.0 < self.low < self.target < self.high:
+            raise ValueError(
+                f"found low {self.low:g}, target {self.target:g}, high {self.high:g}; "
+                "expected 1 < low < target < high (liquidation begins at 1)"
+            )
+        return self
+
+
+class Blackout(Section):
+    start: AwareDatetime
+    end: AwareDatetime
+    reason: Text
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError(f"found an end, {self.end}, that is not after the start, {self.start}")
+        return self
+
+
+class PolicySettings(Section):
+    """How to act. `min_trade` is in whole units of the vault's base asset; no `venues`: all that the vault allows."""
+
+    settle: Literal["cheapest", "target", "edge"] = "cheapest"
+    horizon: Annotated[Duration, Field(le=SECONDS_PER_YEAR)] = 86_400
+    risk_aversion: Positive = 2.0
+    max_loss_bps: Annotated[int, Strict(), Field(ge=1, le=1_000)] = 30
+    max_slippage_bps: Annotated[int, Strict(), Field(ge=0, le=1_000)] = 10
+    deadline_s: Annotated[int, Strict(), Field(ge=12, le=600)] = 300
+    min_trade: NotNegative = 0.0
+    venues: tuple[AddressField, ...] = ()
+    volatility: dict[Text, Positive] = Field(default_factory=dict)
+    blackouts: tuple[Blackout, ...] = ()
+
+
+class VaultSettings(Section):
+    """One vault; tokens by symbol or address, weights and band as fractions. Without weights, the chain's hold."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+    address: AddressField
+    kind: Literal["basket", "leverage"]
+    weights: dict[Text, Fraction] | None = None
+    band: Annotated[Fraction, Field(lt=1)] | None = None
+    health: Health | None = None
+    policy: PolicySettings = PolicySettings()
+
+    @field_validator("weights")
+    @classmethod
+    def _sum(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value is not None and (total := sum(round(weight * BPS) for weight in value.values())) != BPS:
+            raise ValueError(f"found weights that sum to {total / BPS:g}, expected 1")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        required, foreign = (["band"], ["health"]) if self.kind == "basket" else (["health"], ["weights", "band"])
+        wrong = [f'"{key}" is missing' for key in required if getattr(self, key) is None]
+        wrong += [f'"{key}" is for the other kind; remove it' for key in foreign if getattr(self, key) is not None]
+        if wrong:
+            raise ValueError(f"found a vault of kind {self.kind!r}: " + ", and ".join(wrong))
+        return self
+
+
+class Config(Section):
+    """A whole keeper.toml. Its `path` is where it was read from; `vault` is in the order of the file."""
+
+    path: Path
+    chain: Chain
+    journal: Journal
+    key: Key
+    gas: GasPrices = GasPrices()
+    run: Run
+    vault: tuple[VaultSettings, ...]
+
+    @property
+    def vaults(self) -> tuple[VaultSettings, ...]:
+        return self.vault
+
+    @property
+    def journal_url(self) -> str:
+        return self.journal.url.get_secret_value()
+
+    @property
+    def max_gas_price(self) -> Wei:
+        return _gwei(self.gas.max_gas_price_gwei)
+
+    @property
+    def priority_fee(self) -> Wei:
+        return _gwei(self.gas.priority_fee_gwei)
+
+    @field_validator("vault")
+    @classmethod
+    def _distinct(cls, value: tuple[VaultSettings, ...]) -> tuple[VaultSettings, ...]:
+        for what in ("name", "address"):
+            seen = [getattr(vault, what) for vault in value]
+            for twice in (one for one in seen if seen.count(one) > 1):
+                raise ValueError(f"found two vaults with the {what} {twice}, expected each once")
+        return value
+
+
+def _gwei(value: float) -> Wei:
+    return Wei(int(Decimal(repr(value)) * GWEI))

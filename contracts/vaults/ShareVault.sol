@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {LimitTooWide} from "../guard/Charter.sol";
+import {Worth} from "../guard/Guard.sol";
+
+import {UnexpectedReceipt} from "../guard/Swaps.sol";
+import {ShareSetup} from "../interfaces/Setup.sol";
+import {GuardedVault} from "./GuardedVault.sol";
+import {ERC20, IERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
+error SharesZero();
+error AmountCountMismatch(uint256 found, uint256 required);
+error AmountTooSmall(address token, uint256 amount, uint256 required);
+error AmountTooLarge(address token, uint256 amount, uint256 most);
+
+/// @title ShareVault
+/// @notice ERC-4626 shares over a guarded vault: base-asset deposits and exits at oracle value, exits in kind always.
+/// @dev Only what came in through these functions and through actions counts: a donation changes nothing. Rounding is
+/// for the vault. Virtual shares (a thousand at least, and enough for 18 decimals) and one virtual raw unit of assets
+/// keep the first share from being inflated.
+abstract contract ShareVault is GuardedVault, ERC4626 {
+    using SafeERC20 for IERC20;
+
+    uint16 public constant MAX_ENTRY_FEE_BPS = 200;
+
+    uint8 private immutable OFFSET;
+    /// @notice Bps of a base-asset deposit that stay in the vault: they pay for investing it and for the oracle's lag.
+    uint16 public entryFeeBps;
+    /// @dev Valuation and share supply when the prices were last accepted: what `totalAssets` falls back to.
+    uint256 private _acceptedNav;
+    uint256 private _acceptedSupply;
+
+    event EntryFeeSet(uint16 bps);
+    event Accepted(uint256 nav, uint256 shareSupply);
+    event RedeemedInKind(
+        address indexed caller, address indexed receiver, address indexed owner, uint256 shares, uint256[] amounts
+    );
+
+    constructor(ShareSetup memory setup)
+        GuardedVault(setup.guard)
+        ERC20(setup.name, setup.symbol)
+        ERC4626(IERC20(GUARD.tokens()[0]))
+    {
+        uint8 decimals_ = IERC20Metadata(_tokens[0]).decimals();
+        OFFSET = decimals_ < 15 ? 18 - decimals_ : 3;
+        _setEntryFee(setup.entryFeeBps);
+    }
+
+    /// @notice Timelocked either way: a lower fee is a cheaper bet on the oracle's lag.
+    function setEntryFee(uint16 bps) external nonReentrant {
+        GUARD.useUp(msg.sender, msg.data);
+        _setEntryFee(bps);
+    }
+
+    function _setEntryFee(uint16 bps) private {
+        if (bps > MAX_ENTRY_FEE_BPS) revert LimitTooWide(bps, MAX_ENTRY_FEE_BPS);
+        entryFeeBps = bps;
+        emit EntryFeeSet(bps);
+    }
+
+    // ERC-4626
+
+    /// @notice Net asset value; the last accepted valuation, per share, while a price is unusable or the vault locked.
+    function totalAssets() public view override returns (uint256 value) {
+        (value,) = _valuation();
+    }
+
+    /// @notice Whether `totalAssets` is not from current prices; nothing is issued or paid at it then.
+    function valuationStale() external view returns (bool stale) {
+        (, stale) = _valuation();
+    }
+
+    function maxDeposit(address) public view override returns (uint256) {
+        return _closed() ? 0 : type(uint256).max;
+    }
+
+    function maxMint(address) public view override returns (uint256) {
+        return _closed() ? 0 : type(uint256).max;
+    }
+
+    /// @notice From the idle base asset only.
+    function maxWithdraw(address owner_) public view override returns (uint256) {
+        return _closed() ? 0 : _withdrawable(owner_);
+    }
+
+    /// @notice From the idle base asset only.
+    function maxRedeem(address owner_) public view override returns (uint256) {
+        return _closed() ? 0 : _redeemable(owner_);
+    }
+
+    function previewDeposit(uint256 assets) public view override returns (uint256) {
+        uint256 fee = Math.mulDiv(assets, entryFeeBps, BPS, Math.Rounding.Ceil);
+        return _convertToShares(assets - fee, Math.Rounding.Floor);
+    }
+
+    function previewMint(uint256 shares) public view override returns (uint256) {
+        uint256 net = _convertToAssets(shares, Math.Rounding.Ceil);
+        return Math.mulDiv(net, BPS, BPS - entryFeeBps, Math.Rounding.Ceil);
+    }
+
+    function deposit(uint256 assets, address receiver) public override nonReentrant returns (uint256 shares) {
+        uint256 value = _acceptPrices();
+        shares = previewDeposit(assets);
+        if (shares == 0) revert SharesZero();
+        _deposit(msg.sender, receiver, assets, shares);
+        _accept(value + assets);
+    }
+
+    function mint(uint256 shares, address receiver) public override nonReentrant returns (uint256 assets) {
+        uint256 value = _acceptPrices();
+        if (shares == 0) revert SharesZero();
+        assets = previewMint(shares);
+        _deposit(msg.sender, receiver, assets, shares);
+        _accept(value + assets);
+    }
+
+    function withdraw(uint256 assets, address receiver, address owner_)
+        public
+        override
+        nonReentrant
+        returns (uint256 shares)
+    {
+        uint256 value = _acceptPrices();
+        uint256 most = _withdrawable(owner_);
+        if (assets > most) revert ERC4626ExceededMaxWithdraw(owner_, assets, most);
+        shares = previewWithdraw(assets);
+        _withdraw(msg.sender, receiver, owner_, assets, shares);
+        _accept(value - assets);
+    }
+
+    function redeem(uint256 shares, address receiver, address owner_)
+        public
+        override
+        nonReentrant
+        returns (uint256 assets)
+    {
+        uint256 value = _acceptPrices();
+        uint256 most = _redeemable(owner_);
+        if (shares > most) revert ERC4626ExceededMaxRedeem(owner_, shares, most);
+        assets = previewRedeem(shares);
+        _withdraw(msg.sender, receiver, owner_, assets, shares);
+        _accept(value - assets);
+    }
+
+    // internal
+
+    function _closed() private view returns (bool) {
+        (, bool stale) = _valuation();
+        return stale || GUARD.paused();
+    }
+
+    function _valuation() private view returns (uint256 value, bool stale) {
+        if (!_reentrancyGuardEntered()) {
+            (bool priced, Worth memory worth) = _tryWorth();
+            if (priced && worth.owed > 0 && worth.owed >= worth.gross) return (0, true);
+            if (priced) return (worth.gross - worth.owed, false);
+        }
+        if (_acceptedSupply == 0) return (0, true);
+        return (Math.mulDiv(_acceptedNav, _shareSupply(), _acceptedSupply), true);
+    }
+
+    /// @notice The valuation this call prices from. Reverts when paused or on an unusable price.
+    /// @dev Stored first: the vault is locked here, and the conversions read the accepted valuation while it is.
+    function _acceptPrices() private returns (uint256 value) {
+        GUARD.requireActive();
+        value = _navDown();
+        _accept(value);
+    }
+
+    function _accept(uint256 value) internal {
+        (_acceptedNav, _acceptedSupply) = (value, _shareSupply());
+        emit Accepted(value, _acceptedSupply);
+    }
+
+    /// @dev At most what the idle base asset can pay.
+    function _withdrawable(address owner_) private view returns (uint256) {
+        return Math.min(_convertToAssets(balanceOf(owner_), Math.Rounding.Floor), _held[0]);
+    }
+
+    function _redeemable(address owner_) private view returns (uint256) {
+        return Math.min(balanceOf(owner_), _convertToShares(_held[0], Math.Rounding.Floor));
+    }
+
+    function _shareSupply() internal view override returns (uint256) {
+        return totalSupply() + 10 ** OFFSET;
+    }
+
+    function _decimalsOffset() internal view override returns (uint8) {
+        return OFFSET;
+    }
+
+    function _transferIn(address from, uint256 assets) internal override {
+        _pull(_tokens[0], from, assets);
+        _held[0] += assets;
+    }
+
+    function _transferOut(address to, uint256 assets) internal override {
+        _held[0] -= assets;
+        super._transferOut(to, assets);
+    }
+
+    /// @notice Takes exactly `amount`. Reverts `UnexpectedReceipt` for a token that delivers less, or more.
+    function _pull(address token, address from, uint256 amount) internal {
+        uint256 balanceBefore = IERC20(token).balanceOf(address(this));
+        IERC20(token).safeTransferFrom(from, address(this), amount);
+        uint256 received = IERC20(token).balanceOf(address(this)) - balanceBefore;
+        if (received != amount) revert UnexpectedReceipt(token, received, amount);
+    }
+
+    /// @notice Pro rata of `amount` for `shares`, of all shares, virtual ones included.
+    function _proRata(uint256 amount, uint256 shares, Math.Rounding rounding) internal view returns (uint256) {
+        return Math.mulDiv(amount, shares, _shareSupply(), rounding);
+    }
+
+    /// @notice Burns `shares` of `owner_`, on the caller's allowance where they differ.
+    function _burnFor(address owner_, uint256 shares) internal {
+        if (shares == 0) revert SharesZero();
+        if (msg.sender != owner_) _spendAllowance(owner_, msg.sender, shares);
+        _burn(owner_, shares);
+    }
+
+    /// @dev One limit for each holding.
+    function _requireCount(uint256 found) internal view {
+        if (found != _held.length) revert AmountCountMismatch(found, _held.length);
+    }
+
+    function _payAll(address receiver, uint256[] memory amounts, uint256[] calldata minAmounts) internal {
+        for (uint256 i; i < amounts.length; ++i) {
+            address token = _tokens[i];
+            if (amounts[i] < minAmounts[i]) revert AmountTooSmall(token, amounts[i], minAmounts[i]);
+            if (amounts[i] > 0) IERC20(token).safeTransfer(receiver, amounts[i]);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+"""A configuration and a node in, everything that must be known before the first snapshot out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from keeper import abi, registry
+from keeper.chain.node import Node, data
+from keeper.chain.observe import Lens, ask
+from keeper.config import Config, mandate
+from keeper.errors import BadInput
+from keeper.model import Feed, Head, Mandate, Question, Token
+from keeper.protocols import aave_v3, erc20, lens
+from keeper.units import Address
+from keeper.vaults import facts as vault_facts
+from keeper.vaults.facts import VaultFacts
+
+T = TypeVar("T")
+NATIVE = Address("0x" + 40 * "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What was found on the chain and holds until a vault's configuration changes there.
+
+    `venues` are (adapter, facts of that adapter), `markets` facts of lending markets, in no particular order.
+    """
+
+    keeper: Address
+    lens: Lens
+    vaults: tuple[VaultFacts, ...]
+    tokens: tuple[Token, ...]
+    feeds: tuple[Feed, ...]
+    native: Feed
+    venues: tuple[tuple[int, Any], ...]
+    markets: tuple[Any, ...]
+    mandates: tuple[Mandate, ...]
+
+    def token(self, address: Address) -> Token:
+        return next(t for t in self.tokens if t.address == address)
+
+    def facts(self, vault: Address) -> VaultFacts:
+        return next(v for v in self.vaults if v.address == vault)
+
+
+def bind(node: Node, config: Config) -> Bound:
+    """Discover vaults, tokens, feeds, pools and markets at the latest block.
+
+    Raises BadInput when the configuration and the chain do not fit, with what was found and what to do.
+    """
+    head = node.head()
+    reader = _Reader(node, head, Lens(lens.LENS, abi.load("KeeperLens").runtime))
+    addresses = [v.address for v in config.vaults]
+    _require_code(node, head, [(f"vault {v.name}", v.address) for v in config.vaults])
+    vaults = [_with_extra(reader, found) for found in reader.each(vault_facts.facts(a) for a in addresses)]
+    for vault in vaults:
+        _require_known(vault)
+    venues = _venues(reader, vaults)
+    priced = {v.address: _priced(v, venues) for v in vaults}
+    traded = _distinct(t for held in priced.values() for t in held)
+    _require_code(node, head, [("token", t) for t in traded])
+    tokens = reader.each(erc20.facts(t) for t in traded)
+    feeds = _feeds(reader, priced)
+    markets = reader.each(aave_v3.facts(v.extra[0], (v.address,), v.tokens) for v in vaults if v.extra)
+    bound_vaults = tuple(vaults)
+    by_address = {t.address: t for t in tokens}
+    mandates = tuple(
+        mandate(settings, config, [by_address[t] for t in vault.tokens], _weights(reader, vault))
+        for settings, vault in zip(config.vaults, bound_vaults, strict=True)
+    )
+    return Bound(
+        keeper=config.key.address,
+        lens=reader.lens,
+        vaults=bound_vaults,
+        tokens=tuple(tokens),
+        feeds=feeds,
+        native=Feed(NATIVE, config.chain.native_feed.aggregator, config.chain.native_feed.heartbeat_s, 0, 2**191),
+        venues=venues,
+        markets=tuple(markets),
+        mandates=mandates,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    node: Node
+    head: Head
+    lens: Lens
+
+    def each(self, questions: Iterable[Question[T]]) -> list[T]:
+        asked = list(questions)
+        return ask(self.node, asked, self.head.hash, self.lens) if asked else []
+
+
+def _distinct(items: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(items))
+
+
+def _require_code(node: Node, head: Head, named: Sequence[tuple[str, Address]]) -> None:
+    for name, address in named:
+        if not node.call("eth_getCode", [address, {"blockHash": head.hash}], data):
+            raise BadInput(
+                f"{name}: {address} has no code on chain {node.chain_id} at block {head.number}: "
+                "check the address and the chain"
+            )
+
+
+def _require_known(vault: VaultFacts) -> None:
+    if vault.kind not in registry.VAULTS:
+        known = ", ".join(sorted(registry.VAULTS))
+        raise BadInput(f"vault {vault.address} is of kind {vault.kind!r}, this keeper knows {known}: update the keeper")
+    for adapter, pool in vault.venues:
+        if adapter not in registry.VENUES:
+            known = ", ".join(f"{n} ({a.name})" for n, a in registry.VENUES.items())
+            raise BadInput(f"venue {pool} of vault {vault.address} has adapter {adapter}, this keeper knows {known}")
+
+
+def _with_extra(reader: _Reader, vault: VaultFacts) -> VaultFacts:
+    adapter = registry.VAULTS.get(vault.kind)
+    if adapter is None or adapter.extra is None:
+        return vault
+    (extra,) = reader.each([adapter.extra(vault.address)])
+    return VaultFacts(vault.address, vault.kind, vault.tokens, vault.venues, extra)
+
+
+def _venues(reader: _Reader, vaults: Sequence[VaultFacts]) -> tuple[tuple[int, Any], ...]:
+    wanted = _distinct(pair for v in vaults for pair in v.venues)
+    found = reader.each(registry.VENUES[adapter].facts(pool) for adapter, pool in wanted)
+    return tuple((adapter, facts) for (adapter, _), facts in zip(wanted, found, strict=True))
+
+
+def _priced(vault: VaultFacts, venues: Sequence[tuple[int, Any]]) -> tuple[Address, ...]:
+    """Every token the vault holds or its pools trade: the ones it has feeds for."""
+    pools = {pool for _, pool in vault.venues}
+    traded = (t for _, facts in venues if facts.pool in pools for t in facts.tokens)
+    return tuple(_distinct((*vault.tokens, *traded)))
+
+
+def _feeds(reader: _Reader, priced: dict[Address, tuple[Address, ...]]) -> tuple[Feed, ...]:
+    """One feed a token; vaults that disagree about a token's feed need a keeper each."""
+    found = reader.each(vault_facts.feeds(vault, tokens) for vault, tokens in priced.items())
+    feeds: dict[Address, Feed] = {}
+    for vault, answers in zip(priced, found, strict=True):
+        for feed in answers:
+            if feeds.setdefault(feed.token, feed) != feed:
+                raise BadInput(
+                    f"vault {vault} prices {feed.token} by another feed, or within other bounds, than a vault before "
+                    "it in the configuration: run one keeper for each"
+                )
+    return tuple(feeds.values())
+
+
+def _weights(reader: _Reader, vault: VaultFacts) -> tuple[int, ...] | None:
+    if vault.kind != "basket":
+        return None
+    (weights,) = reader.each([vault_facts.weights(vault.address)])
+    return weights

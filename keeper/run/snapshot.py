@@ -1,0 +1,54 @@
+"""A bound configuration and a block in, that block as a Snapshot out, in one request."""
+
+from typing import Any
+
+from keeper import registry
+from keeper.chain.node import Node
+from keeper.chain.observe import ask
+from keeper.model import Head, Question, Snapshot
+from keeper.protocols import aave_v3, chainlink
+from keeper.run.bind import Bound
+
+NATIVE_DECIMALS = 18
+
+
+def take(node: Node, bound: Bound, head: Head) -> Snapshot:
+    """Read everything the vaults need at `head`, by its hash. Raises Retry or BadInput when the node cannot."""
+    groups = questions(bound, head)
+    answers = iter(ask(node, [q for group in groups for q in group], head.hash, bound.lens))
+    vaults, venues, markets, rounds, (native,) = (tuple(next(answers) for _ in group) for group in groups)
+    return Snapshot(
+        chain_id=node.chain_id,
+        head=head,
+        vaults=vaults,
+        venues=venues,
+        markets=markets,
+        rounds=rounds,
+        tokens=bound.tokens,
+        native=native,
+    )
+
+
+def questions(bound: Bound, head: Head) -> tuple[list[Question[Any]], ...]:
+    """Vaults, venues, markets, rounds and the gas token's round."""
+    vaults = [
+        registry.VAULTS[v.kind].observe(v, [bound.token(t) for t in v.tokens], bound.keeper) for v in bound.vaults
+    ]
+    venues = [registry.VENUES[adapter].observe(facts) for adapter, facts in bound.venues]
+    markets = [aave_v3.observe(facts) for facts in bound.markets]
+    rounds = [chainlink.observe(f, bound.token(f.token).decimals, head.timestamp) for f in bound.feeds]
+    native = chainlink.observe(bound.native, NATIVE_DECIMALS, head.timestamp)
+    return vaults, venues, markets, rounds, [native]
+
+
+def outdated(bound: Bound, before: Snapshot | None, now: Snapshot) -> bool:
+    """Whether the chain may have changed what `bound` holds: a vault's epoch moved, or a pool left its read window."""
+    moved = before is not None and any(
+        old.guard.epoch != new.guard.epoch for old, new in zip(before.vaults, now.vaults, strict=True)
+    )
+    return moved or any(
+        registry.VENUES[adapter].stale(facts, venue)
+        for (adapter, facts), venue in zip(bound.venues, now.venues, strict=True)
+    )
+
+

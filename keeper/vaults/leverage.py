@@ -1,0 +1,300 @@
+"""`LeverageVault`: collateral and debt on a lending market, inside a health-factor band."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_abi.abi import encode
+
+from keeper.errors import Refusal
+from keeper.model import (
+    Drift,
+    Failed,
+    GuardState,
+    HealthGoal,
+    HealthProblem,
+    LeverageMove,
+    Limits,
+    Mandate,
+    Market,
+    MarketAction,
+    MarketVerb,
+    Order,
+    Plan,
+    Prediction,
+    Quantity,
+    Question,
+    Read,
+    Reason,
+    Snapshot,
+    Token,
+)
+from keeper.protocols import wire
+from keeper.units import BPS, UINT256_MAX, WAD, Address, Amount, Gas, Hash, Timestamp, Wad
+from keeper.vaults import common
+from keeper.vaults.facts import VaultFacts, decode_uints, read_guard, read_limits
+from keeper.vaults.legs import Trades, run_legs
+from keeper.vaults.valuation import value_down, value_up
+
+KIND = "leverage"
+BASE_GAS = Gas(900_000)
+"""Supply, borrow or repay, withdraw and both valuations without legs, as the first estimate."""
+_SIGNATURE = f"rebalance({common.ORDER},{common.LEGS},(bool,bool,uint256,uint256))"
+_HEALTH = "health factor"
+_SAMPLE = 10**12
+"""A loan large enough that the premium's rounding does not show in its rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeverageVault:
+    """A levered position at one block: `tokens` and `holdings` are idle [collateral, debt]; the rest is in `market`."""
+
+    address: Address
+    tokens: tuple[Token, ...]
+    holdings: tuple[int, ...]
+    market: Address
+    floor: Wad
+    ceiling: Wad
+    venues: tuple[Address, ...]
+    limits: Limits
+    guard: GuardState
+    keeper_allowed: bool
+    total_supply: int
+    state_hash: Hash
+    reported_nav: int | None
+
+    @property
+    def kind(self) -> str:
+        return KIND
+
+    @property
+    def gas(self) -> Gas:
+        return BASE_GAS
+
+    def nav(self, snapshot: Snapshot, timestamp: Timestamp) -> int:
+        market = snapshot.market(self.market)
+        return self._nav(snapshot, market, self.holdings, timestamp)
+
+    def gross(self, snapshot: Snapshot, timestamp: Timestamp) -> int:
+        market, (collateral, debt) = snapshot.market(self.market), self.tokens
+        supplied = market.collateral(self.address, collateral.address, timestamp)
+        idle_debt = value_down(snapshot, debt.address, self.holdings[1], collateral.address)
+        return supplied + self.holdings[0] + idle_debt
+
+    def faults(self, mandate: Mandate) -> tuple[Reason, ...]:
+        faults = common.common_faults(mandate, KIND, self.limits, self.venues)
+        goal = mandate.goal
+        if not isinstance(goal, HealthGoal):
+            return (
+                *faults,
+                Reason("M-goal", f"{mandate.name}: a levered vault needs a health-factor goal, not weights"),
+            )
+        for name, stated, ok, bound in (
+            ("low", goal.low, goal.low >= self.floor, self.floor),
+            ("high", goal.high, goal.high <= self.ceiling, self.ceiling),
+        ):
+            if not ok:
+                faults.append(
+                    Reason(
+                        f"M-{name}",
+                        f"{mandate.name}: the mandate's {name} health factor {stated / WAD:.4f} is outside the vault's "
+                        f"own band (limit {bound / WAD:.4f}); a mandate may only tighten it",
+                    )
+                )
+        return tuple(faults)
+
+    def drift(self, snapshot: Snapshot, mandate: Mandate) -> Drift:
+        goal = _goal(mandate)
+        health = snapshot.market(self.market).health_factor(self.address, snapshot.head.timestamp)
+        one = Quantity(_HEALTH, health / WAD, goal.low / WAD, goal.target / WAD, goal.high / WAD)
+        return common.drift_of((one,))
+
+    def problem(self, snapshot: Snapshot, mandate: Mandate) -> HealthProblem:
+        goal, now = _goal(mandate), snapshot.head.timestamp
+        market, (collateral, debt) = snapshot.market(self.market), self.tokens
+        return HealthProblem(
+            collateral=collateral.address,
+            debt=debt.address,
+            idle_collateral_raw=self.holdings[0],
+            collateral_raw=market.collateral(self.address, collateral.address, now),
+            debt_raw=market.debt(self.address, debt.address, now),
+            collateral_price=market.price(collateral.address) / 10**collateral.decimals,
+            debt_price=market.price(debt.address) / 10**debt.decimals,
+            threshold=market.liquidation_threshold(self.address, collateral.address) / BPS,
+            loan_to_value=market.loan_to_value(self.address, collateral.address) / BPS,
+            bonus=market.liquidation_bonus(self.address, collateral.address) / BPS,
+            flash_fee=market.flash_premium(_SAMPLE) / _SAMPLE,
+            flash_available_raw=market.available(debt.address),
+            low=goal.low / WAD,
+            target=goal.target / WAD,
+            high=goal.high / WAD,
+        )
+
+    def after(self, snapshot: Snapshot, plan: Plan, timestamp: Timestamp) -> Prediction:
+        if plan.move is None:
+            raise Refusal("Move", "a levered vault's plan needs a move")
+        market = snapshot.market(self.market)
+        before = market.health_factor(self.address, timestamp)
+        moved = (self._lever if plan.move.lever else self._delever)(snapshot, plan, plan.move, market, timestamp)
+        collateral, debt = self.tokens
+        holdings = tuple(moved.trades.inventory[t.address] for t in self.tokens)
+        health = moved.market.health_factor(self.address, timestamp)
+        self._require_band(plan.move, before, health)
+        return Prediction(
+            source="replay",
+            timestamp=timestamp,
+            nav_before=self._nav(snapshot, market, self.holdings, timestamp),
+            nav_after=self._nav(snapshot, moved.market, holdings, timestamp),
+            holdings=tuple(Amount(t.address, h) for t, h in zip(self.tokens, holdings, strict=True)),
+            collateral_raw=moved.market.collateral(self.address, collateral.address, timestamp),
+            debt_raw=moved.market.debt(self.address, debt.address, timestamp),
+            health_factor=health,
+            fills=moved.trades.fills,
+        )
+
+    def order(self, snapshot: Snapshot, plan: Plan, deadline: Timestamp, min_nav_after: int) -> Order:
+        return common.order(snapshot.chain_id, self.address, self.guard, plan, deadline, min_nav_after)
+
+    def encode(self, order: Order, plan: Plan) -> bytes:
+        move = plan.move or LeverageMove(True, False, 0, 0)
+        body = encode(
+            [common.ORDER, common.LEGS, "(bool,bool,uint256,uint256)"],
+            [
+                common.order_tuple(order),
+                common.leg_tuples(plan.legs),
+                (move.lever, move.flash, move.debt_amount, move.collateral_amount),
+            ],
+        )
+        return wire.selector(_SIGNATURE) + body
+
+    def _lever(self, snapshot: Snapshot, plan: Plan, move: LeverageMove, market: Market, now: Timestamp) -> "_Moved":
+        """Obtain debt, buy collateral, supply it with what is idle; a flash loan is repaid by borrowing at the end."""
+        collateral, debt = self._addresses
+        if not move.flash and move.debt_amount:
+            market = self._do(market, "borrow", debt, move.debt_amount, now)
+        trades = run_legs(snapshot, plan.legs, self._inventory(0, move.debt_amount))
+        supplied = trades.inventory[collateral]
+        if supplied:
+            market = self._do(market, "supply", collateral, supplied, now)
+            trades.inventory[collateral] = 0
+        if move.flash:
+            due = move.debt_amount + market.flash_premium(move.debt_amount)
+            market = self._do(market, "borrow", debt, due, now)
+            market = self._do(market, "flash", debt, move.debt_amount, now)
+        return _Moved(market, trades)
+
+    def _delever(self, snapshot: Snapshot, plan: Plan, move: LeverageMove, market: Market, now: Timestamp) -> "_Moved":
+        """Free collateral (after repaying with a flash loan, or at once), sell it, repay with all that it brought."""
+        collateral, debt = self._addresses
+        owed_premium, repaid = 0, 0
+        if move.flash:
+            repaid = min(move.debt_amount, market.debt(self.address, debt, now))
+            owed_premium = market.flash_premium(move.debt_amount)
+            market = self._do(market, "repay", debt, repaid, now)
+        withdrawn = move.collateral_amount
+        if withdrawn == UINT256_MAX:
+            withdrawn = market.collateral(self.address, collateral, now)
+        if withdrawn:
+            market = self._do(market, "withdraw", collateral, withdrawn, now)
+        extra = move.debt_amount - repaid if move.flash else 0
+        trades = run_legs(snapshot, plan.legs, self._inventory(withdrawn, extra))
+        if move.flash:
+            trades.inventory[debt] -= move.debt_amount + owed_premium
+            if trades.inventory[debt] < 0:
+                raise Refusal("Flash", f"the flash loan is short of {-trades.inventory[debt]} raw units at its return")
+            market = self._do(market, "flash", debt, move.debt_amount, now)
+        surplus = min(trades.inventory[debt], market.debt(self.address, debt, now))
+        if surplus:
+            market = self._do(market, "repay", debt, surplus, now)
+            trades.inventory[debt] -= surplus
+        return _Moved(market, trades)
+
+    @property
+    def _addresses(self) -> tuple[Address, Address]:
+        return self.tokens[0].address, self.tokens[1].address
+
+    def _inventory(self, collateral: int, debt: int) -> dict[Address, int]:
+        first, second = self._addresses
+        return {first: self.holdings[0] + collateral, second: self.holdings[1] + debt}
+
+    def _do(self, market: Market, verb: MarketVerb, asset: Address, amount: int, now: Timestamp) -> Market:
+        return market.after(MarketAction(verb, self.address, asset, amount), now)
+
+    def _nav(self, snapshot: Snapshot, market: Market, holdings: Sequence[int], now: Timestamp) -> int:
+        """Collateral, idle and supplied, and idle debt token rounded down, less the debt rounded up."""
+        collateral, debt = self._addresses
+        held = holdings[0] + market.collateral(self.address, collateral, now)
+        owed = value_up(snapshot, debt, market.debt(self.address, debt, now), collateral)
+        return held + value_down(snapshot, debt, holdings[1], collateral) - owed
+
+    def _require_band(self, move: LeverageMove, before: Wad, after: Wad) -> None:
+        if move.lever and after < self.floor:
+            raise Refusal(
+                "C-33", f"the health factor would be {after / WAD:.4f}, levering must end at {self.floor / WAD:.4f}"
+            )
+        if not move.lever and after <= before:
+            raise Refusal("C-33", f"the health factor would not rise: {before / WAD:.4f} to {after / WAD:.4f}")
+        if not move.lever and self.ceiling < after < UINT256_MAX:
+            raise Refusal(
+                "C-33", f"the health factor would be {after / WAD:.4f}, over the ceiling {self.ceiling / WAD:.4f}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    market: Market
+    trades: Trades
+
+
+def _goal(mandate: Mandate) -> HealthGoal:
+    if not isinstance(mandate.goal, HealthGoal):
+        raise TypeError(f"a levered vault needs a HealthGoal, found {type(mandate.goal).__name__}")
+    return mandate.goal
+
+
+def observe(facts: VaultFacts, tokens: Sequence[Token], keeper: Address) -> Question[LeverageVault]:
+    """Asks a known levered vault for its state. The answer raises errors.Retry when a read other than nav() failed.
+
+    `facts.extra` is (the lending pool,).
+    """
+    vault = facts.address
+
+    def build(answers: Sequence[Any]) -> LeverageVault:
+        *state, nav = answers
+        holdings, band, limits, guard, allowed, supply, state_hash = wire.answered(state, f"the vault {vault}")
+        return LeverageVault(
+            address=vault,
+            tokens=tuple(tokens),
+            holdings=holdings,
+            market=facts.extra[0],
+            floor=Wad(band[0]),
+            ceiling=Wad(band[1]),
+            venues=tuple(pool for _, pool in facts.venues),
+            limits=limits,
+            guard=guard,
+            keeper_allowed=bool(allowed),
+            total_supply=supply,
+            state_hash=Hash(f"0x{state_hash:064x}"),
+            reported_nav=None if isinstance(nav, Failed) else nav,
+        )
+
+    reads = (
+        Read(vault, wire.calldata("holdings()"), decode_uints),
+        Read(vault, wire.calldata("healthFactorBand()"), wire.uints(2)),
+        read_limits(vault),
+        read_guard(vault),
+        Read(vault, wire.calldata("isKeeper(address)", keeper), wire.uint),
+        Read(vault, wire.calldata("totalSupply()"), wire.uint),
+        Read(vault, wire.calldata("stateHash()"), wire.uint),
+        Read(vault, wire.calldata("nav()"), wire.uint),
+    )
+    return Question(reads, build)
+
+
+def extra(vault: Address) -> Question[tuple[Address, ...]]:
+    """Asks a levered vault for its lending pool. The answer raises errors.BadInput when it does not say."""
+
+    def build(answers: Sequence[Any]) -> tuple[Address, ...]:
+        return tuple(wire.recognised(answers, vault, "a levered vault"))
+
+    return Question((Read(vault, wire.calldata("pool()"), wire.address),), build)

@@ -85,20 +85,17 @@ class Batch:
         hashes = rpc.requests(self.url, [fee, *sends])[1:]
         rpc.request(self.url, "evm_mine")
         receipts = rpc.requests(self.url, [("eth_getTransactionReceipt", [sent]) for sent in hashes])
-        for (name, transaction), receipt in zip(block, receipts, strict=True):
+        for (name, _), receipt in zip(block, receipts, strict=True):
             if receipt is None:
                 raise Halt(f"{name} was not mined; the node kept it waiting")
             if receipt["status"] != "0x1":
-                raise Halt(f"{name} failed: {self._reason(transaction, receipt)}")
+                raise Halt(f"{name} failed: {self._reason(receipt)}")
         return receipts
 
-    def _reason(self, transaction: dict[str, str], receipt: dict[str, str]) -> str:
-        again = {key: transaction[key] for key in ("from", "to", "gas", "value", "data") if key in transaction}
-        try:
-            rpc.request(self.url, "eth_call", again, hex(int(receipt["blockNumber"], 16) - 1))
-        except Halt as error:
-            return str(error)
-        return f"used {int(receipt['gasUsed'], 16)} of {int(transaction['gas'], 16)} gas; alone it succeeds"
+    def _reason(self, receipt: dict[str, str]) -> str:
+        trace = rpc.request(self.url, "debug_traceTransaction", receipt["transactionHash"], {"tracer": "callTracer"})
+        said = [trace.get(key) for key in ("error", "revertReason", "output")]
+        return " ".join(str(part) for part in said if part) + f", after {int(receipt['gasUsed'], 16)} gas"
 
 
 def _first_block(queue: list[tuple[str, dict[str, str]]]) -> list[tuple[str, dict[str, str]]]:

@@ -57,6 +57,15 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class Vault:
+    """One of the project's own vaults, at work: `kind` as the contract names it."""
+
+    name: str
+    kind: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
 class UniswapV2:
     factory: Address
     router: Address
@@ -108,6 +117,7 @@ class World:
     pools: tuple[Pool, ...]
     aave: AaveV3
     accounts: tuple[tuple[str, Address], ...]
+    vaults: tuple[Vault, ...] = ()
 
     def token(self, symbol: str) -> Token:
         """Raises KeyError when the world has no such token."""
@@ -126,6 +136,10 @@ class World:
     def reserve(self, symbol: str) -> Reserve:
         """Raises KeyError when Aave does not lend the token."""
         return _one(symbol, {reserve.symbol: reserve for reserve in self.aave.reserves})
+
+    def vault(self, name: str) -> Vault:
+        """`basket` or `leverage`. Raises KeyError when the world has no such vault."""
+        return _one(name, {vault.name: vault for vault in self.vaults})
 
     def account(self, role: str) -> Address:
         """Raises KeyError when the world knows no such role."""

@@ -1,0 +1,152 @@
+"""Deploys the project's vaults in the world and brings them to work: deposits, a first investment, a first leverage.
+
+Every step is one the vaults allow anybody in that role: the keeper's own rebalances, inside the limits, do the rest.
+"""
+
+from fractions import Fraction
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from keeper.units import BPS, PPM, SECONDS_PER_DAY, Address
+from keeper.world import artefacts, calls, market
+from keeper.world.batch import Batch
+from keeper.world.content import SPECS
+from keeper.world.world import BLOCK_SECONDS, UNISWAP_V2, Pool, RunningWorld, Vault
+
+BASKET = "basket"
+LEVERAGE = "leverage"
+
+BASKET_WEIGHTS = {"USDC": 3_000, "WETH": 4_000, "WBTC": 3_000}
+"""Bps, the base asset first."""
+BASKET_BAND = 500
+BASKET_SEED_USD = 20_000
+BASKET_USD = 2_000_000
+LEVERAGE_DEPOSIT = 500 * 10**18
+LEVERAGE_STEPS = 3
+HEALTH_FACTOR = Fraction("1.8")
+HEALTH_FACTOR_FLOOR = 125 * 10**16
+HEALTH_FACTOR_CEILING = 3 * 10**18
+LIMITS = (30, 100, 100, 100, 2_500, 10_000, 300)
+"""Loss, gain, daily loss, deviation, turnover, daily turnover (bps), cooldown (s)."""
+COOLDOWN = LIMITS[6]
+ENTRY_FEE = 50
+HEARTBEATS = {"WETH": 3_600, "WBTC": 3_600, "USDC": 86_400, "wstETH": 86_400, "LINK": 3_600}
+"""Seconds; those of Chainlink's feeds on Ethereum."""
+
+_GUARD_SETUP = (
+    "(address,address,address[],address[],address[],(address,(address,uint32,int256,int256))[],"
+    "(uint8,address)[],(uint16,uint16,uint16,uint16,uint16,uint16,uint32))"
+)
+_SHARE_SETUP = "(address,string,string,uint16)"
+_ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
+_LEGS = "(uint8,address,address,uint256,uint256)[]"
+_GAS = 5_000_000
+
+
+def open_basket(running: RunningWorld) -> Vault:
+    """A basket over USDC at its target weights: a small deposit is invested, and then deposited upon in kind."""
+    symbols = tuple(BASKET_WEIGHTS)
+    own = (list(BASKET_WEIGHTS.values()), BASKET_BAND)
+    vault = _deploy(running, "BasketVault", "Keeper Basket", "kBASKET", symbols, "uint16[],uint16", own)
+    user = running.world.account("user")
+    seed = BASKET_SEED_USD * 10**6
+    market.transact(running, "user", vault, "deposit(uint256,address)", seed, user, gas=_GAS)
+    weth, wbtc = running.world.pool("WETH", "USDC", 500), running.world.pool("WBTC", "USDC", 3_000)
+    to_weth, to_wbtc = _spend_for(seed, "WETH", weth), _spend_for(seed, "WBTC", wbtc)
+    # A quarter of the vault may be sold at a time: 24 %, then 16 % and 7 %, then 23 %.
+    first, second = to_weth * 24 // 40, to_wbtc * 7 // 30
+    _rebalance(running, vault, [(weth, "USDC", first)])
+    _rebalance(running, vault, [(weth, "USDC", to_weth - first), (wbtc, "USDC", second)])
+    _rebalance(running, vault, [(wbtc, "USDC", to_wbtc - second)])
+    supply = calls.view(running.url, vault, "totalSupply()", "(uint256)")
+    shares = supply * (BASKET_USD - BASKET_SEED_USD) // BASKET_SEED_USD
+    most = [2**255] * len(symbols)
+    market.transact(running, "user", vault, "depositInKind(uint256,address,uint256[])", shares, user, most, gas=_GAS)
+    return Vault(BASKET, BASKET, vault)
+
+
+def settle(running: RunningWorld) -> None:
+    """Lets a day pass, so that every budget is full again, and brings the pools back to the oracle's prices."""
+    market.mine(running, SECONDS_PER_DAY)
+    market.refresh_feeds(running)
+    for pool in running.world.pools:
+        market.arbitrage(running, pool)
+
+
+def _deploy(
+    running: RunningWorld,
+    contract: str,
+    name: str,
+    symbol: str,
+    tokens: tuple[str, ...],
+    types: str,
+    values: tuple[Any, ...],
+) -> Address:
+    """Deploys a vault over `tokens` (the base asset first) behind its guard, and lets it take them from the user."""
+    world = running.world
+    role = world.account
+    addresses = [world.token(token).address for token in tokens]
+    pools = [pool for pool in world.pools if {pool.token0, pool.token1} <= set(tokens)]
+    rules = (
+        *(role("owner"), role("curator"), [role("keeper")], [role("sentinel")], addresses),
+        [(world.token(token).address, _feed(running, token)) for token in tokens],
+        [(_adapter(pool), pool.address) for pool in pools],
+        LIMITS,
+    )
+    batch = Batch(running.url)
+    guard = batch.deploy(
+        f"Guard of {contract}",
+        role("admin"),
+        artefacts.creation_code("Guard") + calls.arguments(f"({_GUARD_SETUP})", rules),
+    )
+    shares = (guard, name, symbol, ENTRY_FEE)
+    vault = batch.deploy(
+        contract,
+        role("admin"),
+        artefacts.creation_code(contract) + calls.arguments(f"({_SHARE_SETUP},{types})", shares, *values),
+    )
+    for address in addresses:
+        batch.send(role("user"), address, "approve(address,uint256)", vault, 2**256 - 1)
+    batch.flush()
+    return vault
+
+
+def _feed(running: RunningWorld, symbol: str) -> tuple[Address, int, int, int]:
+    """A feed as a vault takes it; answers a hundred times below or above the starting price are refused."""
+    feed = running.world.feed(symbol)
+    price = int(SPECS[symbol].usd * 10**feed.decimals)
+    return feed.address, HEARTBEATS[symbol], price // 100, price * 100
+
+
+def _adapter(pool: Pool) -> int:
+    """The number by which the vaults know a pool's kind."""
+    return 1 if pool.kind == UNISWAP_V2 else 2
+
+
+def _spend_for(seed: int, symbol: str, pool: Pool) -> int:
+    """Raw USDC that buys a token's weight of the seed, the pool's fee paid on top."""
+    return seed * BASKET_WEIGHTS[symbol] * PPM // (BPS * (PPM - pool.fee))
+
+
+def _rebalance(
+    running: RunningWorld,
+    vault: Address,
+    legs: list[tuple[Pool, str, int]],
+    types: str = "",
+    values: tuple[Any, ...] = (),
+) -> None:
+    """The keeper's own action, after its cooldown; legs are (pool, token in, raw amount in)."""
+    epoch, _, last_action_at, _, _ = calls.view(
+        running.url, vault, "guardState()", "(uint64,bool,uint64,uint256,uint256)"
+    )
+    at = max(market.now(running) + BLOCK_SECONDS, last_action_at + COOLDOWN)
+    market.set_next_block_time(running, at)
+    intent = keccak(calls.arguments("(uint256,address,uint64)", running.world.chain_id, vault, epoch))
+    steps = [
+        (_adapter(pool), pool.address, running.world.token(token_in).address, amount, 0)
+        for pool, token_in, amount in legs
+    ]
+    order = (intent, epoch, at + COOLDOWN, bytes(32), 0)
+    function = f"rebalance({_ORDER},{_LEGS}{types})"
+    market.transact(running, "keeper", vault, function, order, steps, *values, gas=_GAS)

@@ -4,25 +4,10 @@ pragma solidity 0.8.30;
 import {IPairV2, IPool2Tokens, IPoolV3} from "../interfaces/External.sol";
 import {Feed, Leg, Limits, Venue} from "../interfaces/IKeeperVault.sol";
 import {TokenFeed} from "../interfaces/Setup.sol";
-import {Fault, FeedMissing, PricedFeed, Prices, Round} from "./Prices.sol";
+import {Fault, PricedFeed, Prices, Round} from "./Prices.sol";
 import {Roles} from "./Roles.sol";
 import {UNISWAP_V2, UNISWAP_V3} from "./Swaps.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-
-// configuration
-error TokenCountInvalid(uint256 found, uint256 most);
-error TokenRepeated(address token);
-error AdapterUnknown(uint8 adapter);
-error VenueCountTooLarge(uint256 found, uint256 most);
-error VenueRepeated(address pool);
-error VenueTokensUnsorted(address pool);
-error LimitTooWide(uint256 found, uint256 most);
-// legs
-error VenueNotAllowed(address pool);
-error AdapterMismatch(address pool, uint8 found, uint8 required);
-error TokenNotInPool(address pool, address token);
-error PoolEmpty(address pool);
-error DeviationTooLarge(address pool, uint256 foundBps, uint256 mostBps);
 
 /// @dev An allow-listed pool, its tokens read once when it was listed.
 struct Route {

@@ -5,29 +5,8 @@ import {GuardState, Leg, Order} from "../interfaces/IKeeperVault.sol";
 import {GuardSetup} from "../interfaces/Setup.sol";
 import {Charter} from "./Charter.sol";
 import {Bucket, RefillingBudget, Since} from "./RefillingBudget.sol";
-import {NotKeeper, Roles, VaultPaused} from "./Roles.sol";
+import {Roles} from "./Roles.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-
-error AlreadyBound(address vault);
-// orders
-error DeadlinePassed(uint256 timestamp, uint256 deadline);
-error DeadlineTooFar(uint256 deadline, uint256 latest);
-error EpochMismatch(uint256 epoch, uint256 expected);
-error StateMismatch(bytes32 stateHash, bytes32 expected);
-error TooManyLegs(uint256 found, uint256 most);
-error CoolingDown(uint256 timestamp, uint256 until);
-error EmptyVault();
-error Insolvent(uint256 assets, uint256 owed);
-// legs
-error AmountZero(address pool);
-error AmountRequired(address token);
-error TurnoverTooLarge(uint256 found, uint256 most);
-error DailyTurnoverSpent(uint256 found, uint256 left);
-// results
-error NavBelowMinimum(uint256 nav, uint256 required);
-error LossTooLarge(uint256 loss, uint256 most);
-error GainTooLarge(uint256 gain, uint256 most);
-error DailyLossSpent(uint256 loss, uint256 left);
 
 /// @dev What a vault is worth at one moment, raw units of the base asset.
 /// @param gross What it has, each holding rounded down.

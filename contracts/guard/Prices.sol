@@ -2,18 +2,9 @@
 pragma solidity 0.8.30;
 
 import {IAggregator} from "../interfaces/External.sol";
+import {IGuardErrors} from "../interfaces/IGuardErrors.sol";
 import {Feed} from "../interfaces/IKeeperVault.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
-
-error FeedMissing(address token);
-error FeedInvalid(address token);
-error FeedUnreadable(address token, address aggregator);
-error PriceNotPositive(address token, int256 answer);
-error RoundIncomplete(address token, uint80 roundId);
-error PriceFromFuture(address token, uint256 updatedAt, uint256 timestamp);
-error PriceStale(address token, uint256 age, uint256 maxAge);
-error PriceAtOrBelowMinimum(address token, int256 answer, int256 minAnswer);
-error PriceAtOrAboveMaximum(address token, int256 answer, int256 maxAnswer);
 
 /// @dev A feed as stored. `exponent` = 36 - feed decimals - token decimals, so that
 /// priceX = answer * 10**exponent is the price of one raw unit of the token, times 1e36, exactly.
@@ -54,9 +45,9 @@ library Prices {
     function admit(address token, Feed memory feed) internal view returns (PricedFeed memory) {
         bool shaped = feed.aggregator.code.length > 0 && feed.heartbeat > 0 && feed.heartbeat <= MAX_HEARTBEAT
             && feed.minAnswer >= 0 && feed.maxAnswer > feed.minAnswer && feed.maxAnswer <= type(int128).max;
-        if (!shaped) revert FeedInvalid(token);
+        if (!shaped) revert IGuardErrors.FeedInvalid(token);
         uint256 decimals = uint256(IAggregator(feed.aggregator).decimals()) + IERC20Metadata(token).decimals();
-        if (decimals > 36) revert FeedInvalid(token);
+        if (decimals > 36) revert IGuardErrors.FeedInvalid(token);
         return PricedFeed(feed.aggregator, feed.heartbeat, uint8(36 - decimals), feed.minAnswer, feed.maxAnswer);
     }
 
@@ -96,13 +87,15 @@ library Prices {
     }
 
     function _refuse(Fault fault, PricedFeed storage feed, address token, Round memory round) private view {
-        if (fault == Fault.Missing) revert FeedMissing(token);
-        if (fault == Fault.Unreadable) revert FeedUnreadable(token, feed.aggregator);
-        if (fault == Fault.NotPositive) revert PriceNotPositive(token, round.answer);
-        if (fault == Fault.Incomplete) revert RoundIncomplete(token, round.id);
-        if (fault == Fault.Future) revert PriceFromFuture(token, round.updatedAt, block.timestamp);
-        if (fault == Fault.Stale) revert PriceStale(token, block.timestamp - round.updatedAt, maxAge(feed));
-        if (fault == Fault.Minimum) revert PriceAtOrBelowMinimum(token, round.answer, feed.minAnswer);
-        revert PriceAtOrAboveMaximum(token, round.answer, feed.maxAnswer);
+        if (fault == Fault.Missing) revert IGuardErrors.FeedMissing(token);
+        if (fault == Fault.Unreadable) revert IGuardErrors.FeedUnreadable(token, feed.aggregator);
+        if (fault == Fault.NotPositive) revert IGuardErrors.PriceNotPositive(token, round.answer);
+        if (fault == Fault.Incomplete) revert IGuardErrors.RoundIncomplete(token, round.id);
+        if (fault == Fault.Future) revert IGuardErrors.PriceFromFuture(token, round.updatedAt, block.timestamp);
+        if (fault == Fault.Stale) {
+            revert IGuardErrors.PriceStale(token, block.timestamp - round.updatedAt, maxAge(feed));
+        }
+        if (fault == Fault.Minimum) revert IGuardErrors.PriceAtOrBelowMinimum(token, round.answer, feed.minAnswer);
+        revert IGuardErrors.PriceAtOrAboveMaximum(token, round.answer, feed.maxAnswer);
     }
 }

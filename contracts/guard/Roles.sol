@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-error NotOwner(address caller);
-error NotPendingOwner(address caller);
-error NotCurator(address caller);
-error NotKeeper(address caller);
-error NotSentinel(address caller);
-error ZeroAddress();
-error VaultPaused();
-error VaultLocked();
-error NotVault(address caller);
-error NotSubmitted(bytes4 selector);
-error AlreadySubmitted(bytes4 selector);
-error TimelockPending(uint256 timestamp, uint256 executableAt);
+import {IGuardErrors} from "../interfaces/IGuardErrors.sol";
 
 interface ILockable {
     /// @notice Whether a state-changing call of the vault is under way.
@@ -23,7 +12,7 @@ interface ILockable {
 /// @dev owner: appoints the curator and the sentinels, unpauses. curator: configuration; whatever widens a power is
 /// submitted first and can be called, with the same calldata, a day later. sentinel: can only take risk away. keeper:
 /// calls `rebalance`, inside the limits.
-abstract contract Roles {
+abstract contract Roles is IGuardErrors {
     /// @notice Seconds between submitting a widening call and being able to make it.
     uint256 public constant TIMELOCK = 1 days;
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {LimitTooWide} from "../guard/Charter.sol";
 import {Ledger} from "../guard/Ledger.sol";
 import {IBasketVault} from "../interfaces/IBasketVault.sol";
 import {Leg, Order} from "../interfaces/IKeeperVault.sol";

@@ -6,6 +6,7 @@ import {Ledger, Ledgers} from "../guard/Ledger.sol";
 import {ILockable} from "../guard/Roles.sol";
 import {OutputTooSmall, Swaps} from "../guard/Swaps.sol";
 import {Feed, GuardState, IKeeperVault, Leg, Limits, Order, Venue} from "../interfaces/IKeeperVault.sol";
+import {IGuardErrors} from "../interfaces/IGuardErrors.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
@@ -14,7 +15,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 /// @dev A vault kind supplies `_value`, `_positions` and `_shareSupply`, and in its `rebalance` calls `_begin`, `_run`,
 /// `_close` and `_finish`. One transient lock is over every state-changing function, and over the views that others
 /// could price from.
-abstract contract GuardedVault is IKeeperVault, ILockable, ReentrancyGuardTransient, Swaps {
+abstract contract GuardedVault is IKeeperVault, IGuardErrors, ILockable, ReentrancyGuardTransient, Swaps {
     using Ledgers for Ledger;
 
     uint256 internal constant BPS = 10_000;
@@ -185,6 +186,7 @@ abstract contract GuardedVault is IKeeperVault, ILockable, ReentrancyGuardTransi
             Leg memory leg = legs[i];
             uint256 from = ledger.indexOf(leg.tokenIn);
             uint256 amountIn = leg.amountIn == type(uint256).max ? ledger.amount[from] : leg.amountIn;
+            if (amountIn == 0) revert AmountZero(leg.pool);
             ledger.debit(from, amountIn);
             uint256 received = _swap(leg.adapter, leg.pool, leg.tokenIn, tokensOut[i], amountIn);
             if (received < leg.minOut) revert OutputTooSmall(leg.pool, received, leg.minOut);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {LimitTooWide} from "../guard/Charter.sol";
 import {Worth} from "../guard/Guard.sol";
 
 import {UnexpectedReceipt} from "../guard/Swaps.sol";

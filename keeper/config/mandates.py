@@ -15,12 +15,11 @@ def mandate(
     vault: VaultSettings,
     config: Config,
     tokens: Sequence[Token],
-    on_chain_weights: Sequence[int] | None = None,
+    on_chain_weights: Sequence[tuple[Address, Bps]] | None = None,
 ) -> Mandate:
     """The mandate of one vault, once its tokens are known.
 
-    Without weights in the file `on_chain_weights` hold, in bps, one for each of `tokens`. Raises BadInput when a
-    symbol names no token, or two.
+    Without weights in the file `on_chain_weights` hold. Raises BadInput when a symbol names no token, or two.
     """
     policy = vault.policy
     return Mandate(
@@ -45,14 +44,16 @@ def mandate(
     )
 
 
-def _goal(vault: VaultSettings, tokens: Sequence[Token], on_chain: Sequence[int] | None) -> WeightGoal | HealthGoal:
+def _goal(
+    vault: VaultSettings, tokens: Sequence[Token], on_chain: Sequence[tuple[Address, Bps]] | None
+) -> WeightGoal | HealthGoal:
     if vault.health is not None:
         return HealthGoal(_wad(vault.health.low), _wad(vault.health.target), _wad(vault.health.high))
     assert vault.band is not None
     if vault.weights is not None:
         weights = [(_token(vault, "weights", one, tokens), Bps(round(w * BPS))) for one, w in vault.weights.items()]
     elif on_chain is not None:
-        weights = [(token.address, Bps(weight)) for token, weight in zip(tokens, on_chain, strict=True)]
+        weights = list(on_chain)
     else:
         raise BadInput(f"vault[{vault.name}].weights: missing, and the chain states none; add them")
     return WeightGoal(tuple(weights), Bps(round(vault.band * BPS)))

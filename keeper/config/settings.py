@@ -30,6 +30,7 @@ from keeper.config.fields import (
     url,
     variable,
 )
+from keeper.errors import BadInput
 from keeper.units import BPS, SECONDS_PER_YEAR, Wei
 
 GWEI = 10**9
@@ -210,6 +211,13 @@ class Config(Section):
     @property
     def priority_fee(self) -> Wei:
         return _gwei(self.gas.priority_fee_gwei)
+
+    def named(self, name: str) -> VaultSettings:
+        """The vault called `name`. Raises BadInput."""
+        names = [vault.name for vault in self.vault]
+        if name not in names:
+            raise BadInput(f"found no vault {name!r} in {self.path.name}, expected one of {', '.join(names)}")
+        return self.vault[names.index(name)]
 
     @field_validator("vault")
     @classmethod

@@ -1,0 +1,128 @@
+"""Values to rows by the hash of their content, and back; a value that several others contain is stored once."""
+
+import json
+import zlib
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, delete, exists, insert, select
+
+from keeper.codec import Codec, canonical, text_hash
+from keeper.errors import Halt
+from keeper.journal import schema
+from keeper.journal.database import Database
+from keeper.units import Hash
+
+T = TypeVar("T")
+
+PART_BYTES = 1_000
+"""A value inside another, this long or longer as JSON, is stored on its own: an unchanged pool costs nothing."""
+_MAX_BYTES = 200_000_000
+_REFERENCE = "#"
+
+
+class Blobs:
+    """The stored values."""
+
+    def __init__(self, database: Database, codec: Codec) -> None:
+        self._database = database
+        self._codec = codec
+
+    def store(self, value: object, kind: Any = None) -> Hash:
+        """Stores a value (of `kind`, else its own class) and returns its content hash. Raises Halt."""
+        tree = self._codec.encode(value, kind)
+        key = text_hash(canonical(tree))
+        with self._database.writing() as connection:
+            if not _has(connection, key):
+                self._put(connection, key, tree)
+        return key
+
+    def load(self, kind: type[T], key: Hash) -> T:
+        """The value of `kind` stored under `key`. Raises Halt when it is missing or is not what was stored."""
+        with self._database.reading() as connection:
+            tree = self._get(connection, key)
+        if text_hash(canonical(tree)) != key:
+            raise self._damaged(key, "its content does not match its hash")
+        try:
+            return self._codec.decode(kind, tree)
+        except ValueError as error:
+            raise Halt(f"the journal's record {key} cannot be read by this version: {error}") from error
+
+    def sweep(self, connection: Connection) -> int:
+        """Deletes values that no tick and no other value refers to; how many."""
+        used_by_ticks = [exists().where(schema.ticks.c[name] == schema.blobs.c.hash) for name in schema.TICK_BLOBS]
+        used_by_blobs = exists().where(schema.blob_parts.c.part == schema.blobs.c.hash)
+        gone = 0
+        while True:
+            orphans = delete(schema.blobs).where(~used_by_blobs, *(~used for used in used_by_ticks))
+            found = connection.execute(orphans).rowcount
+            gone += found
+            if not found:
+                return gone
+
+    def _put(self, connection: Connection, key: Hash, tree: Any) -> None:
+        parts: set[Hash] = set()
+        if _is_value(tree):  # itself it is stored whole, under its own hash
+            rest: Any = {name: self._split(connection, node, parts) for name, node in tree.items()}
+        else:
+            rest = self._split(connection, tree, parts)
+        _insert(connection, key, canonical(rest), parts)
+
+    def _split(self, connection: Connection, node: Any, parts: set[Hash]) -> Any:
+        """`node` with every large value inside it replaced by a reference to its own row, collected in `parts`."""
+        if isinstance(node, list):
+            return [self._split(connection, one, parts) for one in node] if _holds_values(node) else node
+        if not _is_value(node):
+            return node
+        inner: set[Hash] = set()
+        rest = {name: self._split(connection, below, inner) for name, below in node.items()}
+        text = canonical(rest)
+        if len(text) < PART_BYTES:
+            parts |= inner
+            return rest
+        key = text_hash(text)
+        if not _has(connection, key):
+            _insert(connection, key, text, inner)
+        parts.add(key)
+        return {_REFERENCE: key}
+
+    def _get(self, connection: Connection, key: Hash) -> Any:
+        row = connection.execute(select(schema.blobs.c.payload).where(schema.blobs.c.hash == key)).first()
+        if row is None:
+            raise self._damaged(key, "it is missing")
+        try:
+            inflater = zlib.decompressobj()
+            tree = json.loads(inflater.decompress(row.payload, _MAX_BYTES))
+        except (zlib.error, ValueError) as error:
+            raise self._damaged(key, str(error)) from error
+        return self._whole(connection, tree)
+
+    def _whole(self, connection: Connection, node: Any) -> Any:
+        if isinstance(node, list):
+            return [self._whole(connection, one) for one in node] if _holds_values(node) else node
+        if not isinstance(node, dict):
+            return node
+        if set(node) == {_REFERENCE}:
+            return self._get(connection, node[_REFERENCE])
+        return {name: self._whole(connection, below) for name, below in node.items()}
+
+    def _damaged(self, key: Hash, found: str) -> Halt:
+        return Halt(f"the journal {self._database.name} is damaged at record {key}: {found}; restore a copy of it")
+
+
+def _has(connection: Connection, key: Hash) -> bool:
+    return connection.execute(select(schema.blobs.c.hash).where(schema.blobs.c.hash == key)).first() is not None
+
+
+def _insert(connection: Connection, key: Hash, text: bytes, parts: set[Hash]) -> None:
+    connection.execute(insert(schema.blobs).values(hash=key, payload=zlib.compress(text)))
+    if parts:
+        connection.execute(insert(schema.blob_parts), [{"blob": key, "part": part} for part in sorted(parts)])
+
+
+def _is_value(node: Any) -> bool:
+    return isinstance(node, dict)
+
+
+def _holds_values(nodes: list[Any]) -> bool:
+    """Whether a list may contain dataclasses, at any depth; runs of numbers are passed over whole."""
+    return any(isinstance(node, dict | list) for node in nodes[:1]) or any(isinstance(node, dict) for node in nodes)

@@ -1,0 +1,125 @@
+"""The journal's tables. Integers that may exceed 63 bits (feed answers, round ids) are kept as decimal text."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from keeper.model import MOVES
+
+VERSION = "1"
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("key", String(32), primary_key=True), Column("value", Text, nullable=False))
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("hash", String(66), primary_key=True),
+    Column("payload", LargeBinary, nullable=False),  # zlib of JSON, in which {"#": hash} stands for another blob
+)
+
+blob_parts = Table(
+    "blob_parts",
+    metadata,
+    Column("blob", String(66), ForeignKey("blobs.hash", ondelete="CASCADE"), primary_key=True),
+    Column("part", String(66), ForeignKey("blobs.hash"), primary_key=True, index=True),
+)
+
+
+def _blob(name: str) -> Column[str]:
+    return Column(name, String(66), ForeignKey("blobs.hash"), nullable=False)
+
+
+TICK_BLOBS = ("history", "state", "beliefs", "mandate", "decision", "next_state")
+
+ticks = Table(
+    "ticks",
+    metadata,
+    # SQLite counts rows by itself only where the key is declared INTEGER.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("recorded_at", BigInteger, nullable=False),  # wall clock, seconds
+    Column("chain_id", BigInteger, nullable=False),
+    Column("vault", String(42), nullable=False),
+    Column("block", BigInteger, nullable=False),
+    Column("block_hash", String(66), nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("seed", String(80), nullable=False),
+    *(_blob(name) for name in TICK_BLOBS),
+    Column("verdict", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("intent_id", String(66)),
+    Column("timings", Text, nullable=False),  # JSON: [[stage, seconds], …]
+    Index("ticks_by_vault", "chain_id", "vault", "id"),
+)
+
+prices = Table(
+    "prices",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True),
+    Column("token", String(42), primary_key=True),
+    Column("feed", String(42), primary_key=True),
+    Column("round_id", String(80), primary_key=True),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("answer", String(80), nullable=False),
+    Column("decimals", Integer, nullable=False),
+    Index("prices_by_time", "chain_id", "token", "updated_at"),
+)
+
+_STATES = ", ".join(f"'{state}'" for state in MOVES)
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("intent_id", String(66), primary_key=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("sender", String(42), nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    Column("vault", String(42), nullable=False),
+    Column("expected_epoch", BigInteger, nullable=False),
+    Column("deadline", BigInteger, nullable=False),
+    Column("calldata", LargeBinary, nullable=False),
+    Column("max_gas_price", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("outcome", Text),  # canonical JSON of the latest Outcome
+    UniqueConstraint("chain_id", "sender", "nonce", name="one_intent_a_nonce"),
+    CheckConstraint(f"state IN ({_STATES})", name="known_state"),
+    Index("intents_by_key", "chain_id", "sender", "state"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("tx_hash", String(66), primary_key=True),
+    Column("intent_id", String(66), ForeignKey("intents.intent_id"), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("max_fee", BigInteger, nullable=False),
+    Column("tip", BigInteger, nullable=False),
+    Column("gas", BigInteger, nullable=False),
+    Column("sends", Integer, nullable=False),
+    Column("sent_at", BigInteger),
+    UniqueConstraint("intent_id", "number", name="attempts_in_order"),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("intent_id", String(66), ForeignKey("intents.intent_id"), nullable=False, index=True),
+    Column("seen", String(16)),
+    Column("state", String(16), nullable=False),
+)

@@ -11,7 +11,8 @@ from keeper.config import Config, mandate
 from keeper.errors import BadInput
 from keeper.model import Feed, Head, Mandate, Question, Token
 from keeper.protocols import aave_v3, erc20, lens
-from keeper.units import Address
+from keeper.units import Address, Bps
+from keeper.vaults import basket
 from keeper.vaults import facts as vault_facts
 from keeper.vaults.facts import VaultFacts
 
@@ -150,8 +151,8 @@ def _feeds(reader: _Reader, priced: dict[Address, tuple[Address, ...]]) -> tuple
     return tuple(feeds.values())
 
 
-def _weights(reader: _Reader, vault: VaultFacts) -> tuple[int, ...] | None:
-    if vault.kind != "basket":
+def _weights(reader: _Reader, vault: VaultFacts) -> tuple[tuple[Address, Bps], ...] | None:
+    if vault.kind != basket.KIND:
         return None
-    (weights,) = reader.each([vault_facts.weights(vault.address)])
-    return weights
+    (weights,) = reader.each([basket.weights(vault.address)])
+    return tuple((token, Bps(weight)) for token, weight in zip(vault.tokens, weights, strict=True))

@@ -50,5 +50,3 @@ def outdated(bound: Bound, before: Snapshot | None, now: Snapshot) -> bool:
         registry.VENUES[adapter].stale(facts, venue)
         for (adapter, facts), venue in zip(bound.venues, now.venues, strict=True)
     )
-
-

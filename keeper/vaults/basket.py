@@ -171,6 +171,16 @@ def observe(facts: VaultFacts, tokens: Sequence[Token], keeper: Address) -> Ques
     return Question(reads, build)
 
 
+def weights(vault: Address) -> Question[tuple[int, ...]]:
+    """Asks a basket for its target weights in bps. The answer raises errors.BadInput when it does not say."""
+
+    def build(answers: Sequence[Any]) -> tuple[int, ...]:
+        (found,) = wire.recognised(answers, vault, "a basket")
+        return tuple(found)
+
+    return Question((Read(vault, wire.calldata("weights()"), decode_uints),), build)
+
+
 def _nav(vault: BasketVault, snapshot: Snapshot, holdings: Sequence[int]) -> int:
     """Each holding's value rounded down, then summed, as the contract does."""
     base = vault.tokens[0].address

@@ -95,12 +95,3 @@ def _decode(kind: str, data: bytes) -> Any:
     except DecodingError as error:
         raise ValueError(f"expected {kind}, found {len(data)} bytes: {error}") from error
 
-
-def weights(vault: Address) -> Question[tuple[int, ...]]:
-    """Asks a basket for its target weights in bps. The answer raises errors.BadInput when it does not say."""
-
-    def build(answers: Sequence[Any]) -> tuple[int, ...]:
-        (found,) = wire.recognised(answers, vault, "a basket")
-        return tuple(found)
-
-    return Question((Read(vault, wire.calldata("weights()"), decode_uints),), build)

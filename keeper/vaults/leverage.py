@@ -228,7 +228,8 @@ class LeverageVault:
         return held + value_down(snapshot, debt, holdings[1], collateral) - owed
 
     def _require_band(self, move: LeverageMove, before: Wad, after: Wad) -> None:
-        if move.lever and after < self.floor:
+        strengthened = move.debt_amount == 0 and after > before
+        if move.lever and after < self.floor and not strengthened:
             raise Refusal(
                 "C-33", f"the health factor would be {after / WAD:.4f}, levering must end at {self.floor / WAD:.4f}"
             )

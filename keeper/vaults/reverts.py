@@ -10,7 +10,7 @@ from eth_abi.exceptions import DecodingError
 from keeper import abi
 from keeper.protocols import wire
 
-CONTRACTS = ("BasketVault", "LeverageVault")
+CONTRACTS = ("BasketVault", "LeverageVault", "Guard")
 _TEXT = wire.selector("Error(string)")
 _PANIC = wire.selector("Panic(uint256)")
 AAVE_ERRORS = {
@@ -44,7 +44,10 @@ def explain(data: bytes) -> str:
         return f"reverted with the unknown error 0x{data[:36].hex()}"
     name, inputs = known
     values = _decode([kind for _, kind in inputs], data[4:])
-    stated = ", ".join(f"{_words(label)} {value}" for (label, _), value in zip(inputs, values, strict=True))
+    stated = ", ".join(
+        f"{_words(label)} {explain(value) if kind == 'bytes' and isinstance(value, bytes) else value}"
+        for (label, kind), value in zip(inputs, values, strict=True)
+    )
     return f"{name}: {_words(name)}" + (f" ({stated})" if stated else "")
 
 

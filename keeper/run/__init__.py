@@ -1,0 +1,7 @@
+"""One tick, start to end: the shell that binds adapters to a node, thinks, acts and records."""
+
+from keeper.run.bind import Bound
+from keeper.run.keeper import Keeper, open_keeper
+from keeper.run.report import DryRun, Replay, Report
+
+__all__ = ["Bound", "DryRun", "Keeper", "Replay", "Report", "open_keeper"]

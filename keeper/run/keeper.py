@@ -1,0 +1,161 @@
+"""The keeper itself: configuration, node, journal and perhaps a signer in; observations, decisions and actions out."""
+
+import random
+from types import TracebackType
+
+from keeper.chain.node import Node
+from keeper.chain.signer import Signer
+from keeper.config import Config
+from keeper.errors import BadInput
+from keeper.journal import Journal, open_journal
+from keeper.model import Cleared, Mandate, Outcome, Snapshot
+from keeper.run import record
+from keeper.run.act import act, settle
+from keeper.run.bind import Bound, bind
+from keeper.run.dry import dry_run
+from keeper.run.report import DryRun, Replay, Report
+from keeper.run.snapshot import outdated, take
+from keeper.run.tick import Stopwatch, Thought, think
+
+
+class Keeper:
+    """A bound keeper, as a context manager. Without a signer it can look, plan and rehearse, and sign nothing."""
+
+    def __init__(self, config: Config, node: Node, bound: Bound, signer: Signer | None) -> None:
+        self.config, self.node, self.bound, self.signer = config, node, bound, signer
+        self._journal: Journal | None = None
+        self._reader: Journal | None = None
+        self._last: Snapshot | None = None
+
+    def __enter__(self) -> "Keeper":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for journal in (self._journal, self._reader):
+            if journal is not None:
+                journal.close()
+        self._journal = self._reader = None
+        self.node.close()
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, opened for writing; nobody else may write it meanwhile. Raises BadInput or Halt."""
+        if self._journal is None:
+            self._journal = open_journal(self.config.journal_url, record.CODEC)
+        return self._journal
+
+    @property
+    def memory(self) -> Journal | None:
+        """The journal for reading, next to a keeper that may be writing it; None when there is none yet."""
+        if self._journal is None and self._reader is None:
+            try:
+                self._reader = open_journal(self.config.journal_url, record.CODEC, writer=False)
+            except BadInput:
+                return None
+        return self._journal or self._reader
+
+    def observe(self) -> Snapshot:
+        """The latest block, in two round trips: its head, then everything in it. Binds anew when the vaults changed."""
+        snapshot = take(self.node, self.bound, self.node.head())
+        if outdated(self.bound, self._last, snapshot):
+            self.bound = bind(self.node, self.config)
+            snapshot = take(self.node, self.bound, self.node.head())
+        self._last = snapshot
+        return snapshot
+
+    def mandate(self, name: str) -> Mandate:
+        """The mandate of the vault called `name`. Raises BadInput."""
+        self.config.named(name)
+        return next(m for m in self.bound.mandates if m.name == name)
+
+    def decide(self, name: str, snapshot: Snapshot | None = None) -> Report:
+        """Look, decide and rehearse for one vault; signs and records nothing."""
+        mandate, watch = self.mandate(name), Stopwatch()
+        if snapshot is None:
+            with watch.lap("read"):
+                snapshot = self.observe()
+        thought = self._think(snapshot, mandate, self.memory, watch)
+        return self._report(thought, None, None, (), watch)
+
+    def tick(self, live: bool = False) -> tuple[Report, ...]:
+        """Every vault at one block, recorded. `live` signs, sends and confirms what was cleared.
+
+        Raises BadInput when live without a signer; Unknown when the chain has not said what became of a transaction.
+        """
+        if live and self.signer is None:
+            raise BadInput("a live run needs the keeper's key: name key.keystore in the configuration")
+        watch = Stopwatch()
+        with watch.lap("read"):
+            snapshot = self.observe()
+        record.keep_rounds(self.journal, snapshot)
+        return tuple(self._tick(snapshot, mandate, live, watch.copy()) for mandate in self.bound.mandates)
+
+    def dry_run(self, name: str) -> DryRun:
+        """Decide for one vault and execute the plan on a throw-away fork of the configured node."""
+        report = self.decide(name)
+        return dry_run(self.node, self.bound, report)
+
+    def replay(self, tick_id: int) -> Replay:
+        """Make a recorded decision again from its recorded arguments. Raises BadInput when there is no such tick."""
+        memory = self.memory
+        if memory is None:
+            raise BadInput(f"there is no journal yet to replay tick {tick_id} from; `keeper run` writes one")
+        return record.replay(memory, tick_id)
+
+    def reconcile(self) -> tuple[Outcome, ...]:
+        """Learn what became of every intent still open, before anything new is planned. Needs a signer to cancel."""
+        return settle(self.node, self.journal, self.bound, self.signer)
+
+    def _think(self, snapshot: Snapshot, mandate: Mandate, memory: Journal | None, watch: Stopwatch) -> Thought:
+        state = record.state(memory, snapshot.chain_id, mandate.vault, self.bound.keeper)
+        seed = random.Random(snapshot.head.hash).getrandbits(63)
+        return think(self.node, self.bound, record.history(memory, snapshot), state, mandate, seed, watch)
+
+    def _tick(self, snapshot: Snapshot, mandate: Mandate, live: bool, watch: Stopwatch) -> Report:
+        thought = self._think(snapshot, mandate, self.journal, watch)
+        tick_id = record.write(self.journal, thought, watch.timings)
+        outcome: Outcome | None = None
+        differences: tuple[str, ...] = ()
+        if live and self.signer is not None and isinstance(thought.cleared, Cleared):
+            with watch.lap("act"):
+                outcome, differences = act(self.node, self.journal, self.bound, self.signer, thought, self.config)
+        return self._report(thought, tick_id, outcome, differences, watch)
+
+    def _report(
+        self,
+        thought: Thought,
+        tick_id: int | None,
+        outcome: Outcome | None,
+        differences: tuple[str, ...],
+        watch: Stopwatch,
+    ) -> Report:
+        return Report(
+            tick_id=tick_id,
+            name=thought.mandate.name,
+            mandate=thought.mandate,
+            snapshot=thought.history.snapshot,
+            decision=thought.decision,
+            cleared=thought.cleared,
+            outcome=outcome,
+            differences=differences,
+            timings=watch.timings,
+        )
+
+
+def open_keeper(config: Config, signer: Signer | None = None) -> Keeper:
+    """Reach the node, check its chain id and discover the vaults.
+
+    Raises BadInput when the configuration and the chain do not fit, Retry when the node does not answer.
+    """
+    node = Node(config.chain.urls, config.chain.id, config.chain.timeout_s)
+    try:
+        node.check_chain_id()
+        return Keeper(config, node, bind(node, config), signer)
+    except BaseException:
+        node.close()
+        raise

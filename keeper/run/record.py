@@ -1,0 +1,112 @@
+"""A thought in, its tick in the journal out; and a recorded tick back as the arguments it was decided from."""
+
+import time
+from dataclasses import replace
+
+from keeper.codec import MODEL, Codec
+from keeper.decide import decide
+from keeper.errors import BadInput
+from keeper.guard import describe
+from keeper.journal import Journal, Tick
+from keeper.model import (
+    UNRESOLVED,
+    Beliefs,
+    Decision,
+    History,
+    Hold,
+    Mandate,
+    Refused,
+    Round,
+    Snapshot,
+    State,
+)
+from keeper.registry import CLASSES
+from keeper.run.report import Replay
+from keeper.run.tick import Thought
+from keeper.units import SECONDS_PER_DAY, Address, Hash, Timestamp
+
+CODEC = Codec(MODEL | CLASSES)
+HISTORY_S = 30 * SECONDS_PER_DAY
+
+
+def write(journal: Journal, thought: Thought, timings: tuple[tuple[str, float], ...]) -> int:
+    """Record the tick and every value it needs to be made again; its id."""
+    snapshot, store = thought.history.snapshot, journal.blobs.store
+    verdict, reason, intent = summary(thought)
+    return journal.ticks.add(
+        Tick(
+            recorded_at=Timestamp(int(time.time())),
+            chain_id=snapshot.chain_id,
+            vault=thought.mandate.vault,
+            block=snapshot.head.number,
+            block_hash=snapshot.head.hash,
+            timestamp=snapshot.head.timestamp,
+            seed=thought.seed,
+            history=store(thought.history),
+            state=store(thought.state),
+            beliefs=store(thought.beliefs),
+            mandate=store(thought.mandate),
+            decision=store(thought.decision),
+            next_state=store(thought.decision.state),
+            verdict=verdict,
+            reason=reason,
+            intent_id=intent,
+            timings=timings,
+        )
+    )
+
+
+def summary(thought: Thought) -> tuple[str, str, Hash | None]:
+    """Verdict, reason and intent id, as the journal lists them."""
+    verdict, cleared = thought.decision.verdict, thought.cleared
+    if isinstance(verdict, Hold):
+        return "hold", verdict.plan.reason, None
+    if isinstance(verdict, Refused):
+        return "refused", describe(verdict.reasons), None
+    if isinstance(cleared, Refused):
+        return "refused", describe(cleared.reasons), None
+    return "act", verdict.plan.reason, verdict.order.intent_id
+
+
+def history(journal: Journal | None, snapshot: Snapshot) -> History:
+    """The snapshot and the rounds behind it, as far as the journal knows them."""
+    tokens = [r.token for r in snapshot.rounds]
+    if journal is None:
+        return History(snapshot, ())
+    now = snapshot.head.timestamp
+    return History(snapshot, journal.ticks.series(snapshot.chain_id, tokens, now, Timestamp(now - HISTORY_S)))
+
+
+def keep_rounds(journal: Journal, snapshot: Snapshot) -> None:
+    rounds: tuple[Round, ...] = snapshot.rounds
+    journal.ticks.add_rounds(snapshot.chain_id, rounds)
+
+
+def state(journal: Journal | None, chain_id: int, vault: Address, sender: Address) -> State:
+    """The vault's memory after its last recorded tick, with the intents that are open now."""
+    if journal is None:
+        return State(vault)
+    last = journal.ticks.latest(1, vault, chain_id)
+    remembered = journal.blobs.load(State, last[0].next_state) if last else State(vault)
+    return _with_open(journal, remembered, chain_id, sender)
+
+
+def replay(journal: Journal, number: int) -> Replay:
+    """Decide again from what tick `number` recorded. Raises BadInput when there is none."""
+    tick = journal.ticks.get(number)
+    if tick is None:
+        raise BadInput(f"the journal {journal.name} has no tick {number}; `keeper journal` lists them")
+    load = journal.blobs.load
+    again = decide(
+        load(History, tick.history),
+        load(State, tick.state),
+        load(Beliefs, tick.beliefs),
+        load(Mandate, tick.mandate),
+        tick.seed,
+    )
+    return Replay(number, load(Decision, tick.decision), again)
+
+
+def _with_open(journal: Journal, remembered: State, chain_id: int, sender: Address) -> State:
+    mine = [i for i in journal.intents.unsettled(chain_id, sender) if i.vault == remembered.vault]
+    return replace(remembered, open_intents=tuple(i.intent_id for i in mine if i.state in UNRESOLVED))

@@ -1,0 +1,64 @@
+"""One vault at one block: decide, rehearse, clear."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from keeper import forecast, guard
+from keeper.chain.node import Node
+from keeper.decide import decide
+from keeper.model import Approved, Beliefs, Cleared, Decision, History, Mandate, Refused, State
+from keeper.run.bind import Bound
+from keeper.run.rehearsal import predict_on_node
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds each stage took, in the order they first ran."""
+
+    laps: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def lap(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.laps[stage] = self.laps.get(stage, 0.0) + time.perf_counter() - start
+
+    def copy(self) -> "Stopwatch":
+        return Stopwatch(dict(self.laps))
+
+    @property
+    def timings(self) -> tuple[tuple[str, float], ...]:
+        return tuple(self.laps.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A decision with every argument it was made from, and what the rehearsal said of it."""
+
+    history: History
+    state: State
+    beliefs: Beliefs
+    mandate: Mandate
+    seed: int
+    decision: Decision
+    cleared: Cleared | Refused | None
+
+
+def think(
+    node: Node, bound: Bound, history: History, state: State, mandate: Mandate, seed: int, watch: Stopwatch
+) -> Thought:
+    """Decide for one vault and, when a plan is approved, rehearse it on the node and compare. Nothing is signed."""
+    with watch.lap("fit"):
+        beliefs = forecast.fit(history, mandate.volatility_priors)
+    with watch.lap("decide"):
+        decision = decide(history, state, beliefs, mandate, seed)
+    cleared: Cleared | Refused | None = None
+    if isinstance(decision.verdict, Approved):
+        with watch.lap("rehearse"):
+            rehearsed = predict_on_node(node, bound, history.snapshot, decision.verdict)
+        cleared = guard.clear(decision.verdict, rehearsed)
+    return Thought(history, state, beliefs, mandate, seed, decision, cleared)

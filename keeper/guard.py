@@ -67,7 +67,9 @@ def preflight(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate) 
     if vault.guard.paused:
         reasons.append(Reason("C-4", f"{mandate.name}: the vault is paused"))
     dead = [r for r in snapshot.rounds if r.problem and r.token in _watched(snapshot, vault)]
-    reasons.extend(Reason("C-17", f"{mandate.name}: {r.problem}") for r in dead)
+    reasons.extend(
+        Reason("C-17", f"{mandate.name}: the price of {snapshot.token(r.token).symbol}: {r.problem}") for r in dead
+    )
     if vault.total_supply == 0:
         reasons.append(Reason("M-empty", f"{mandate.name}: the vault is empty: it has no shares; deposit first"))
     elif not dead and (found := _valuation(snapshot, vault)):

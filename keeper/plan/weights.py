@@ -12,6 +12,8 @@ from keeper.units import Address
 SIZES = ((1.0, "back to target"), (0.75, "three quarters back"), (0.5, "half way back"))
 _EDGE_MARGIN = 0.98
 """A trade to the edge ends this far out, in units of the band, so that its own cost does not leave it outside."""
+_SHRINKS = 4
+_SHRINK_MARGIN = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,7 @@ def plan_weights(
     refused: list[Candidate] = []
     for size, name in _sizes(problem, weights, mandate):
         try:
-            trials.append(
-                _try(problem, weights, min(size, limits.largest(weights, problem.targets)), name, open_market, limits)
-            )
+            trials.append(_try(problem, weights, size, name, open_market, limits))
         except Unquotable as error:
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
     if not trials:
@@ -61,10 +61,14 @@ def plan_weights(
         )
         for t in trials
     ]
-    best, cost = min(valued, key=lambda pair: pair[1].total)
+    repaired = [(t, c) for t, c in valued if _inside(t.after, problem)]
+    best, cost = min(repaired or valued, key=lambda pair: pair[1].total)
     candidates = (
         Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h"),
-        *(Candidate(t.name, c, f"{len(t.market.legs)} legs") for t, c in valued),
+        *(
+            Candidate(t.name, c, f"{len(t.market.legs)} legs" + ("" if _inside(t.after, problem) else ", ends outside"))
+            for t, c in valued
+        ),
         *refused,
     )
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
@@ -82,10 +86,10 @@ class Sizes:
     wealth: float
     base_gas: int
 
-    def largest(self, weights: tuple[float, ...], targets: tuple[float, ...]) -> float:
-        """Share of the way to target that the turnover limit allows, at most 1."""
-        sold = self.wealth * sum(max(0.0, w - t) for w, t in zip(weights, targets, strict=True))
-        return 1.0 if sold <= self.turnover else self.turnover / sold
+
+def _inside(weights: tuple[float, ...], problem: WeightProblem) -> bool:
+    """Whether every weight is in its band: a trade that does not end there repairs nothing, however cheap."""
+    return all(abs(w - t) <= b for w, t, b in zip(weights, problem.targets, problem.bands, strict=True))
 
 
 def _sizes(problem: WeightProblem, weights: tuple[float, ...], mandate: Mandate) -> tuple[tuple[float, str], ...]:
@@ -108,18 +112,41 @@ def _try(
     open_market: Callable[[], Market],
     limits: Sizes,
 ) -> _Tried:
-    market = open_market()
+    """Trade `size` of the way back; less when the legs, both of a two-hop sale, would exceed the turnover limit."""
+    for _ in range(_SHRINKS):
+        market = _trade(problem, weights, size, open_market(), limits)
+        sold = _sold(problem, market)
+        if sold <= limits.turnover:
+            after = _weights(_amounts_after(problem, market), problem.prices)
+            return _Tried(name, market, market.cost(limits.base_gas), after)
+        size *= limits.turnover / sold * _SHRINK_MARGIN
+    raise Unquotable("the turnover limit leaves no room for a trade")
+
+
+def _trade(problem: WeightProblem, weights: tuple[float, ...], size: float, market: Market, limits: Sizes) -> Market:
+    """Sell each surplus for a shortage as far as there is a path; Unquotable when nothing at all can be traded."""
     moves = {
         token: size * (weight - target) * limits.wealth
         for token, weight, target in zip(problem.tokens, weights, problem.targets, strict=True)
     }
     prices = dict(zip(problem.tokens, problem.prices, strict=True))
+    obstacle = "every leg would be smaller than the mandate's min_trade"
     for token_in, token_out, value in _pairs(moves):
-        if value >= limits.min_trade:
+        if value < limits.min_trade:
+            continue
+        try:
             market.sell(token_in, token_out, int(value / prices[token_in]), problem.tokens)
+        except Unquotable as error:
+            obstacle = str(error)
     if not market.legs:
-        raise Unquotable("every leg would be smaller than the mandate's min_trade")
-    return _Tried(name, market, market.cost(limits.base_gas), _weights(_amounts_after(problem, market), problem.prices))
+        raise Unquotable(obstacle)
+    return market
+
+
+def _sold(problem: WeightProblem, market: Market) -> float:
+    """Value sold of held tokens, as the contract counts turnover; quote currency."""
+    prices = dict(zip(problem.tokens, problem.prices, strict=True))
+    return sum(f.amount_in * prices.get(f.token_in, 0.0) for f in market.fills)
 
 
 def _pairs(moves: dict[Address, float]) -> list[tuple[Address, Address, float]]:
@@ -153,8 +180,7 @@ def _weights(amounts: "list[int] | tuple[int, ...]", prices: tuple[float, ...]) 
 
 def _measured(trial: _Tried, problem: WeightProblem, wealth: float) -> tuple[float, float]:
     """Proportional cost a unit traded and fixed cost a unit of wealth, as the full trade pays them."""
-    prices = dict(zip(problem.tokens, problem.prices, strict=True))
-    traded = sum(f.amount_in * prices.get(f.token_in, 0.0) for f in trial.market.fills) / problem.prices[0]
+    traded = _sold(problem, trial.market) / problem.prices[0]
     execution = trial.cost.fees + trial.cost.impact + max(0.0, trial.cost.basis)
     return execution / traded, trial.cost.gas / wealth
 

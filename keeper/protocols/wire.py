@@ -6,13 +6,16 @@ no bytes at all, and must never decode to zero.
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Any, TypeVar
 
 from eth_utils.crypto import keccak
 
 from keeper import errors
-from keeper.model import Failed
+from keeper.model import Failed, Question
 from keeper.units import Address
+
+T = TypeVar("T")
 
 WORD = 32
 _SIGN = 1 << 255
@@ -81,6 +84,16 @@ def recognised(answers: Sequence[Any], address: Address, what: str) -> Sequence[
                 f"{address} does not answer as {what} does ({answer.reason}): check the address and the chain"
             )
     return answers
+
+
+def joined(questions: Sequence[Question[T]]) -> Question[tuple[T, ...]]:
+    """One question of several: their reads one after another, answered by each one's own `build`, in order."""
+    ends = list(accumulate((len(question.reads) for question in questions), initial=0))
+
+    def build(answers: Sequence[Any]) -> tuple[T, ...]:
+        return tuple(q.build(answers[start:end]) for q, (start, end) in zip(questions, pairwise(ends), strict=True))
+
+    return Question(tuple(read for question in questions for read in question.reads), build)
 
 
 def _word(argument: int | Address) -> bytes:

@@ -119,8 +119,14 @@ GUARD = GuardState(7, False, Timestamp(0), 10**12, 10**13)
         ("C-11", {"guard": replace(GUARD, last_action_at=Timestamp(NOW - 100))}),
         ("C-12", {"rules": {"deadline_s": 601}}),
         ("C-7", {"guard": replace(GUARD, loss_budget_raw=10**6)}),
-        ("C-6", {"rules": {"max_loss": Bps(1)}, "depth": 2e6}),
-        ("K-33", {"limits": replace(LIMITS, max_loss=Bps(4)), "rules": {"max_loss": Bps(4)}, "depth": 10e6}),
+        ("C-6", {"rules": {"max_loss": Bps(1), "policy": Threshold("target")}, "depth": 5e6}),
+        (
+            "K-33",
+            {
+                "limits": replace(LIMITS, max_loss=Bps(12)),
+                "rules": {"max_loss": Bps(12), "policy": Threshold("target")},
+            },
+        ),
         ("C-10", {"depth": 3e6, "rules": {"policy": Threshold("target")}}),
         ("K-13", {"rules": {"max_gas_price": Wei(10**9)}}),
     ],
@@ -153,7 +159,7 @@ def test_turnover_limits_make_the_trade_smaller_instead_of_refusing_it() -> None
 
 
 def test_a_pool_the_mandate_leaves_out_is_not_used() -> None:
-    found = decision(rules={"venues": (WETH_USDC,)})
+    found = decision(rules={"venues": (WETH_USDC,), "policy": Threshold("target")})
     assert isinstance(found.verdict, Approved)
     assert {leg.pool for leg in found.verdict.plan.legs} == {WETH_USDC}
     assert {leg.token_in for leg in found.verdict.plan.legs} <= {WETH.address, USDC.address}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Worth} from "../guard/Guard.sol";
+import {Guard, Worth} from "../guard/Guard.sol";
 
 import {UnexpectedReceipt} from "../guard/Swaps.sol";
 import {ShareSetup} from "../interfaces/Setup.sol";
@@ -43,7 +43,7 @@ abstract contract ShareVault is GuardedVault, ERC4626 {
     constructor(ShareSetup memory setup)
         GuardedVault(setup.guard)
         ERC20(setup.name, setup.symbol)
-        ERC4626(IERC20(GUARD.tokens()[0]))
+        ERC4626(IERC20(Guard(setup.guard).tokens()[0])) // arguments of bases come before any immutable is set
     {
         uint8 decimals_ = IERC20Metadata(_tokens[0]).decimals();
         OFFSET = decimals_ < 15 ? 18 - decimals_ : 3;

@@ -40,10 +40,11 @@ abstract contract ShareVault is GuardedVault, ERC4626 {
         address indexed caller, address indexed receiver, address indexed owner, uint256 shares, uint256[] amounts
     );
 
+    /// @dev The guard is asked by its address: arguments of bases are evaluated before any immutable is set.
     constructor(ShareSetup memory setup)
         GuardedVault(setup.guard)
         ERC20(setup.name, setup.symbol)
-        ERC4626(IERC20(Guard(setup.guard).tokens()[0])) // arguments of bases come before any immutable is set
+        ERC4626(IERC20(Guard(setup.guard).tokens()[0]))
     {
         uint8 decimals_ = IERC20Metadata(_tokens[0]).decimals();
         OFFSET = decimals_ < 15 ? 18 - decimals_ : 3;

@@ -10,7 +10,8 @@ from keeper.chain.observe import Lens, ask
 from keeper.config import Config, mandate
 from keeper.errors import BadInput
 from keeper.model import Feed, Head, Mandate, Question, Token
-from keeper.protocols import aave_v3, erc20, lens
+from keeper.protocols import aave_v3_reading, erc20, lens
+from keeper.protocols.aave_v3_reading import AaveV3Facts
 from keeper.units import Address, Bps
 from keeper.vaults import basket
 from keeper.vaults import facts as vault_facts
@@ -34,7 +35,7 @@ class Bound:
     feeds: tuple[Feed, ...]
     native: Feed
     venues: tuple[tuple[int, Any], ...]
-    markets: tuple[Any, ...]
+    markets: tuple[AaveV3Facts, ...]
     mandates: tuple[Mandate, ...]
 
     def token(self, address: Address) -> Token:
@@ -62,7 +63,7 @@ def bind(node: Node, config: Config) -> Bound:
     _require_code(node, head, [("token", t) for t in traded])
     tokens = reader.each(erc20.facts(t) for t in traded)
     feeds = _feeds(reader, priced)
-    markets = reader.each(aave_v3.facts(v.extra[0], (v.address,), v.tokens) for v in vaults if v.extra)
+    markets = _markets(reader, vaults)
     bound_vaults = tuple(vaults)
     by_address = {t.address: t for t in tokens}
     mandates = tuple(
@@ -77,7 +78,7 @@ def bind(node: Node, config: Config) -> Bound:
         feeds=feeds,
         native=Feed(NATIVE, config.chain.native_feed.aggregator, config.chain.native_feed.heartbeat_s, 0, 2**191),
         venues=venues,
-        markets=tuple(markets),
+        markets=markets,
         mandates=mandates,
     )
 
@@ -128,6 +129,15 @@ def _venues(reader: _Reader, vaults: Sequence[VaultFacts]) -> tuple[tuple[int, A
     wanted = _distinct(pair for v in vaults for pair in v.venues)
     found = reader.each(registry.VENUES[adapter].facts(pool) for adapter, pool in wanted)
     return tuple((adapter, facts) for (adapter, _), facts in zip(wanted, found, strict=True))
+
+
+def _markets(reader: _Reader, vaults: Sequence[VaultFacts]) -> tuple[AaveV3Facts, ...]:
+    """Each lending pool once, with all the vaults that use it as its accounts."""
+    pools = _distinct(v.extra[0] for v in vaults if v.extra)
+    users = {pool: [v for v in vaults if pool in v.extra] for pool in pools}
+    listings = reader.each(aave_v3_reading.listing(pool, [v.address for v in users[pool]]) for pool in pools)
+    assets = (_distinct(t for v in users[pool] for t in v.tokens) for pool in pools)
+    return tuple(reader.each(aave_v3_reading.facts(one, held) for one, held in zip(listings, assets, strict=True)))
 
 
 def _priced(vault: VaultFacts, venues: Sequence[tuple[int, Any]]) -> tuple[Address, ...]:

@@ -6,7 +6,7 @@ from keeper import registry
 from keeper.chain.fork import on_fork
 from keeper.chain.node import Node
 from keeper.model import Approved, Drift, Snapshot
-from keeper.protocols import aave_v3
+from keeper.protocols import aave_v3_reading
 from keeper.run.bind import Bound
 from keeper.run.rehearsal import prediction
 from keeper.run.report import DryRun, Report
@@ -24,7 +24,7 @@ def dry_run(node: Node, bound: Bound, report: Report) -> DryRun:
         return DryRun(report, before, None, nav_before, None, None, "")
     facts = bound.facts(verdict.vault)
     reads = [registry.VAULTS[facts.kind].observe(facts, [bound.token(t) for t in facts.tokens], bound.keeper)]
-    markets = [aave_v3.observe(m) for m in bound.markets if m.pool in facts.extra]
+    markets = [aave_v3_reading.observe(m) for m in bound.markets if m.pool in facts.extra]
     when = verdict.prediction.timestamp
     done = on_fork(
         node, snapshot.head, bound.keeper, verdict.vault, verdict.calldata, [*reads, *markets], when, bound.lens

@@ -6,7 +6,7 @@ from types import TracebackType
 from keeper.chain.node import Node
 from keeper.chain.signer import Signer
 from keeper.config import Config
-from keeper.errors import BadInput
+from keeper.errors import BadInput, Retry
 from keeper.journal import Journal, open_journal
 from keeper.model import Cleared, Mandate, Outcome, Snapshot
 from keeper.run import record
@@ -60,9 +60,16 @@ class Keeper:
         return self._journal or self._reader
 
     def observe(self) -> Snapshot:
-        """The latest block, in two round trips: its head, then everything in it. Binds anew when the vaults changed."""
-        snapshot = take(self.node, self.bound, self.node.head())
-        if outdated(self.bound, self._last, snapshot):
+        """The latest block, in two round trips: its head, then everything in it.
+
+        Binds anew, once, when a vault's configuration moved on, or when what was bound no longer fits the chain.
+        """
+        try:
+            snapshot = take(self.node, self.bound, self.node.head())
+            fits = not outdated(self.bound, self._last, snapshot)
+        except Retry:
+            fits = False
+        if not fits:
             self.bound = bind(self.node, self.config)
             snapshot = take(self.node, self.bound, self.node.head())
         self._last = snapshot

@@ -5,7 +5,7 @@ from keeper.chain.logs import executed, fills
 from keeper.chain.node import Node
 from keeper.chain.rehearse import Rehearsal, rehearse
 from keeper.model import Approved, Fill, Prediction, Snapshot, Vault
-from keeper.protocols import aave_v3
+from keeper.protocols import aave_v3_reading
 from keeper.run.bind import Bound
 from keeper.units import Amount, Timestamp
 from keeper.vaults.reverts import explain
@@ -18,7 +18,7 @@ def predict_on_node(node: Node, bound: Bound, snapshot: Snapshot, approved: Appr
     """
     facts = bound.facts(approved.vault)
     reads = [registry.VAULTS[facts.kind].observe(facts, [bound.token(t) for t in facts.tokens], bound.keeper)]
-    markets = [aave_v3.observe(m) for m in bound.markets if m.pool in facts.extra]
+    markets = [aave_v3_reading.observe(m) for m in bound.markets if m.pool in facts.extra]
     when = approved.prediction.timestamp
     done = rehearse(
         node, snapshot.head, bound.keeper, approved.vault, approved.calldata, [*reads, *markets], when, bound.lens

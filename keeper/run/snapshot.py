@@ -6,7 +6,7 @@ from keeper import registry
 from keeper.chain.node import Node
 from keeper.chain.observe import ask
 from keeper.model import Head, Question, Snapshot
-from keeper.protocols import aave_v3, chainlink
+from keeper.protocols import aave_v3_reading, chainlink
 from keeper.run.bind import Bound
 
 NATIVE_DECIMALS = 18
@@ -35,7 +35,7 @@ def questions(bound: Bound, head: Head) -> tuple[list[Question[Any]], ...]:
         registry.VAULTS[v.kind].observe(v, [bound.token(t) for t in v.tokens], bound.keeper) for v in bound.vaults
     ]
     venues = [registry.VENUES[adapter].observe(facts) for adapter, facts in bound.venues]
-    markets = [aave_v3.observe(facts) for facts in bound.markets]
+    markets = [aave_v3_reading.observe(facts) for facts in bound.markets]
     rounds = [chainlink.observe(f, bound.token(f.token).decimals, head.timestamp) for f in bound.feeds]
     native = chainlink.observe(bound.native, NATIVE_DECIMALS, head.timestamp)
     return vaults, venues, markets, rounds, [native]

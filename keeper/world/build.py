@@ -1,16 +1,22 @@
 """Builds the whole local world on a fresh node: everything deployed, filled and priced, told as one World."""
 
-from keeper.units import Address
-from keeper.world import artefacts, rpc
+from dataclasses import replace
+
+from keeper.units import SECONDS_PER_DAY, Address
+from keeper.world import artefacts, market, rpc
 from keeper.world.aave import open_market
 from keeper.world.batch import Batch
 from keeper.world.roles import ROLES
 from keeper.world.tokens import approve, deploy_feeds, deploy_tokens, fund
 from keeper.world.uniswap import deploy_v2, deploy_v3, open_pools
-from keeper.world.world import BLOCK_SECONDS, CHAIN_ID, GENESIS_HASH, World
+from keeper.world.vaults import open_basket, open_leverage
+from keeper.world.world import BLOCK_SECONDS, CHAIN_ID, GENESIS_HASH, RunningWorld, World
 
 MULTICALL = Address("0xca11bde05977b3631167028862be2a173976ca11")
 """Multicall3's address on every chain that has it."""
+
+KEEPER_ETHER = 10 * 10**18
+"""Wei the keeper starts with: some thousand actions, and few enough to run out in a test."""
 
 
 def build(url: str) -> World:
@@ -28,7 +34,7 @@ def build(url: str) -> World:
     batch.flush()
     aave = open_market(batch, tokens, feeds)
     _put_multicall(url)
-    return World(
+    world = World(
         chain_id=CHAIN_ID,
         genesis_hash=GENESIS_HASH,
         multicall=MULTICALL,
@@ -40,6 +46,19 @@ def build(url: str) -> World:
         aave=aave,
         accounts=tuple(ROLES.items()),
     )
+    running = RunningWorld(url, world)
+    vaults = (open_basket(running), open_leverage(running))
+    _rest(running)
+    return replace(world, vaults=vaults)
+
+
+def _rest(running: RunningWorld) -> None:
+    """Lets a day pass, so that the vaults' budgets are full again, and takes back what opening them moved."""
+    market.mine(running, SECONDS_PER_DAY)
+    market.refresh_feeds(running)
+    for pool in running.world.pools:
+        market.arbitrage(running, pool)
+    rpc.request(running.url, "anvil_setBalance", running.world.account("keeper"), hex(KEEPER_ETHER))
 
 
 def _put_multicall(url: str) -> None:

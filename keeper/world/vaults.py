@@ -8,10 +8,10 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from keeper.units import BPS, PPM, SECONDS_PER_DAY, Address
+from keeper.units import BPS, PPM, Address
 from keeper.world import artefacts, calls, market
 from keeper.world.batch import Batch
-from keeper.world.content import SPECS
+from keeper.world.content import FEED_DECIMALS, SPECS
 from keeper.world.world import BLOCK_SECONDS, UNISWAP_V2, Pool, RunningWorld, Vault
 
 BASKET = "basket"
@@ -39,6 +39,9 @@ _GUARD_SETUP = (
     "(uint8,address)[],(uint16,uint16,uint16,uint16,uint16,uint16,uint32))"
 )
 _SHARE_SETUP = "(address,string,string,uint16)"
+_LENDING_SETUP = "(address,uint8,uint256,uint256)"
+_MOVE = ",(bool,bool,uint256,uint256)"
+_ACCOUNT_DATA = "(uint256,uint256,uint256,uint256,uint256,uint256)"
 _ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
 _LEGS = "(uint8,address,address,uint256,uint256)[]"
 _GAS = 5_000_000
@@ -66,12 +69,19 @@ def open_basket(running: RunningWorld) -> Vault:
     return Vault(BASKET, BASKET, vault)
 
 
-def settle(running: RunningWorld) -> None:
-    """Lets a day pass, so that every budget is full again, and brings the pools back to the oracle's prices."""
-    market.mine(running, SECONDS_PER_DAY)
-    market.refresh_feeds(running)
-    for pool in running.world.pools:
-        market.arbitrage(running, pool)
+def open_leverage(running: RunningWorld) -> Vault:
+    """WETH against USDC on Aave: a deposit is supplied, then levered step by step to HEALTH_FACTOR."""
+    lending = (running.world.aave.pool, 0, HEALTH_FACTOR_FLOOR, HEALTH_FACTOR_CEILING)
+    values = (lending,)
+    vault = _deploy(running, "LeverageVault", "Keeper Leverage", "kLEVER", ("WETH", "USDC"), _LENDING_SETUP, values)
+    user = running.world.account("user")
+    market.transact(running, "user", vault, "deposit(uint256,address)", LEVERAGE_DEPOSIT, user, gas=_GAS)
+    _rebalance(running, vault, [], _MOVE, ((True, False, 0, 0),))
+    pool = running.world.pool("WETH", "USDC", 500)
+    for _ in range(LEVERAGE_STEPS):
+        debt = _next_debt(running, vault)
+        _rebalance(running, vault, [(pool, "USDC", debt)], _MOVE, ((True, False, debt, 0),))
+    return Vault(LEVERAGE, LEVERAGE, vault)
 
 
 def _deploy(
@@ -110,6 +120,23 @@ def _deploy(
         batch.send(role("user"), address, "approve(address,uint256)", vault, 2**256 - 1)
     batch.flush()
     return vault
+
+
+def _next_debt(running: RunningWorld, vault: Address) -> int:
+    """Raw USDC to borrow next: what is missing to HEALTH_FACTOR, but no more than may be sold in one action.
+
+    With collateral value C, debt D and threshold t, borrowing d and buying collateral for it gives the health factor
+    t(C + d) / (D + d).
+    """
+    account: tuple[int, ...] = calls.view(
+        running.url, running.world.aave.pool, "getUserAccountData(address)", _ACCOUNT_DATA, vault
+    )
+    collateral, debt, _, threshold, _, _ = account
+    share = Fraction(threshold, BPS)
+    missing = (share * collateral - HEALTH_FACTOR * debt) / (HEALTH_FACTOR - share)
+    most = Fraction(collateral * (LIMITS[4] - 100), BPS)  # a little less than the limit: prices move while buying
+    dollars = min(missing, most) / Fraction(10**FEED_DECIMALS)
+    return int(dollars * 10**6)
 
 
 def _feed(running: RunningWorld, symbol: str) -> tuple[Address, int, int, int]:

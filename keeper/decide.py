@@ -1,5 +1,6 @@
 """The one pure function a keeper thinks with: what it sees, remembers, believes and is told in, a decision out."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from keeper import forecast as forecasting
@@ -55,11 +56,11 @@ def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, s
     if not _outside(drift, state):
         plan = Plan((), None, Cost(), Cost(), "inside the band: " + _nearest(drift))
         return Decision(Hold(plan), replace(state, acting=False), drift, expected)
-    plan = _plan(snapshot, vault, problem, expected, mandate)
-    next_state = replace(state, acting=True)
-    if not plan.acts:
-        return Decision(Hold(plan), next_state, drift, expected)
-    return Decision(_verdict(snapshot, vault, state, mandate, plan), next_state, drift, expected)
+    plans = _plans(snapshot, vault, problem, expected, mandate)
+    verdict: Hold | Approved | Refused = Hold(plans[0])
+    if plans[0].acts:
+        verdict = _first_approved(_verdict(snapshot, vault, state, mandate, plan) for plan in plans)
+    return Decision(verdict, replace(state, acting=True), drift, expected)
 
 
 def _outside(drift: Drift, state: State) -> bool:
@@ -71,7 +72,20 @@ def _nearest(drift: Drift) -> str:
     return f"{one.name} {one.value:.4f}, from {one.low:.4f} to {one.high:.4f}"
 
 
-def _plan(snapshot: Snapshot, vault: Vault, problem: Problem, expected: Forecast, mandate: Mandate) -> Plan:
+def _first_approved(verdicts: Iterator[Approved | Refused]) -> Approved | Refused:
+    """The best plan that the guards let through; where none passes, why the best one did not."""
+    first = verdict = next(verdicts)
+    while isinstance(verdict, Refused):
+        following = next(verdicts, None)
+        if following is None:
+            return first
+        verdict = following
+    return verdict
+
+
+def _plans(
+    snapshot: Snapshot, vault: Vault, problem: Problem, expected: Forecast, mandate: Mandate
+) -> tuple[Plan, ...]:
     base = vault.tokens[0]
     pools = tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
     gas_price = snapshot.head.base_fee + mandate.priority_fee

@@ -45,8 +45,10 @@ class _Tried:
 
 def plan_health(
     problem: HealthProblem, forecast: Forecast, mandate: Mandate, open_market: Callable[[], Market], bounds: Bounds
-) -> Plan:
-    """The candidate with the least total of execution and of the state left behind, doing nothing among them.
+) -> tuple[Plan, ...]:
+    """Plans in order of preference: the least total of execution and of the state left behind first.
+
+    Doing nothing is a candidate: where it is cheapest it is the only plan.
 
     The state is valued as the tracking problem in the collateral's weight of net worth, plus the expected loss to
     liquidators over the horizon. A flash loan is used only where the market's own limits need it.
@@ -62,11 +64,12 @@ def plan_health(
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
     if not trials:
         why = refused[0].note if refused else "nothing to do"
-        return Plan((), None, Cost(), Cost(), why, tuple(refused))
+        return (Plan((), None, Cost(), Cost(), why, tuple(refused)),)
     state = _Valuer(problem, forecast, mandate, trials[0])
     waiting = Cost(risk=state.cost(*_values(problem), waiting=True))
     valued = [(t, replace(t.cost, risk=state.cost(t.collateral, t.debt, waiting=False))) for t in trials]
-    best, cost = min(valued, key=lambda pair: pair[1].total)
+    ranked = sorted(valued, key=lambda pair: pair[1].total)
+    best, cost = ranked[0]
     candidates = (
         Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h"),
         *(Candidate(t.name, c, "flash loan" if t.move.flash else "no flash loan") for t, c in valued),
@@ -74,8 +77,8 @@ def plan_health(
     )
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
-        return Plan((), None, cost, waiting, reason, candidates)
-    return Plan(tuple(best.market.legs), best.move, cost, waiting, best.name, candidates)
+        return (Plan((), None, cost, waiting, reason, candidates),)
+    return tuple(Plan(tuple(t.market.legs), t.move, c, waiting, t.name, candidates) for t, c in ranked)
 
 
 def _values(problem: HealthProblem) -> tuple[float, float]:

@@ -26,8 +26,11 @@ class _Tried:
 
 def plan_weights(
     problem: WeightProblem, forecast: Forecast, mandate: Mandate, open_market: Callable[[], Market], limits: "Sizes"
-) -> Plan:
-    """The candidate with the least total of execution and of the state left behind, doing nothing among them.
+) -> tuple[Plan, ...]:
+    """Plans in order of preference: the least total of execution and of the state left behind first.
+
+    Doing nothing is a candidate: where it is cheapest it is the only plan. A plan that ends outside the band is offered
+    only when none ends inside.
 
     The state is valued by the ergodic tracking problem, one no-trade region a token (a trade between two risky
     tokens counts for both, which overstates its use), with the proportional cost measured on the trade to target.
@@ -44,7 +47,7 @@ def plan_weights(
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
     if not trials:
         why = refused[0].note if refused else "every trade would be smaller than the mandate's min_trade"
-        return Plan((), None, Cost(), Cost(), why, tuple(refused))
+        return (Plan((), None, Cost(), Cost(), why, tuple(refused)),)
     regions = _regions(problem, weights, forecast, mandate, _measured(trials[0], problem, wealth))
     horizon = years(mandate.horizon_s)
     waiting = Cost(
@@ -62,7 +65,8 @@ def plan_weights(
         for t in trials
     ]
     repaired = [(t, c) for t, c in valued if _inside(t.after, problem)]
-    best, cost = min(repaired or valued, key=lambda pair: pair[1].total)
+    ranked = sorted(repaired or valued, key=lambda pair: pair[1].total)
+    best, cost = ranked[0]
     candidates = (
         Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h"),
         *(
@@ -73,8 +77,8 @@ def plan_weights(
     )
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
-        return Plan((), None, cost, waiting, reason, candidates)
-    return Plan(tuple(best.market.legs), None, cost, waiting, best.name, candidates)
+        return (Plan((), None, cost, waiting, reason, candidates),)
+    return tuple(Plan(tuple(t.market.legs), None, c, waiting, t.name, candidates) for t, c in ranked)
 
 
 @dataclass(frozen=True, slots=True)

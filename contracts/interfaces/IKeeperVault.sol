@@ -78,7 +78,7 @@ struct GuardState {
 
 /// @notice What every vault a keeper can work for has in common.
 interface IKeeperVault {
-    /// @notice Emitted once for each executed order.
+    /// @notice Emitted once for each executed order. `epoch` is the one reached: the order's `expectedEpoch` + 1.
     event IntentExecuted(bytes32 indexed intentId, uint64 indexed epoch, uint256 navBefore, uint256 navAfter);
     /// @notice Emitted for each leg.
     event LegExecuted(address indexed pool, address indexed tokenIn, address tokenOut, uint256 amountIn, uint256 amountOut);

@@ -32,7 +32,7 @@ def prediction(done: Rehearsal, snapshot: Snapshot, approved: Approved, when: Ti
     if not done.ok:
         return _reverted(explain(done.revert_data), when, done)
     events = [e for e in executed(done.logs, approved.vault) if e.intent_id == approved.order.intent_id]
-    if len(events) != 1 or events[0].epoch != approved.order.expected_epoch:
+    if len(events) != 1 or events[0].epoch != approved.order.expected_epoch + 1:
         return _reverted(
             f"the vault emitted {len(events)} IntentExecuted events for the intent, expected one", when, done
         )

@@ -37,7 +37,7 @@ from keeper.vaults.legs import Trades, run_legs
 from keeper.vaults.valuation import value_down, value_up
 
 KIND = "leverage"
-BASE_GAS = Gas(900_000)
+BASE_GAS = Gas(600_000)
 """Supply, borrow or repay, withdraw and both valuations without legs, as the first estimate."""
 _SIGNATURE = f"rebalance({common.ORDER},{common.LEGS},(bool,bool,uint256,uint256))"
 _HEALTH = "health factor"

@@ -56,6 +56,9 @@ class Batch:
                 receipts += self._mine(block)
         finally:
             rpc.request(self.url, "evm_setAutomine", True)
+            # What another process sent meanwhile would wait for the next block, and its sender with it.
+            if int(rpc.request(self.url, "txpool_status")["pending"], 16):
+                rpc.request(self.url, "evm_mine")
         return receipts
 
     def _nonce(self, sender: Address) -> int:

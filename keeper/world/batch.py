@@ -42,7 +42,7 @@ class Batch:
     def flush(self) -> list[Any]:
         """Mines all that is queued, in order, and returns the receipts.
 
-        A block holds one sender's transactions. Raises Halt, naming the call, when one of them fails.
+        A block holds one sender's transactions, and those of strangers that wait for one. Raises Halt, naming the call, when one of them fails.
         """
         queue, self._queue = self._queue, []
         receipts: list[Any] = []
@@ -56,9 +56,6 @@ class Batch:
                 receipts += self._mine(block)
         finally:
             rpc.request(self.url, "evm_setAutomine", True)
-            # What another process sent meanwhile would wait for the next block, and its sender with it.
-            if int(rpc.request(self.url, "txpool_status")["pending"], 16):
-                rpc.request(self.url, "evm_mine")
         return receipts
 
     def _nonce(self, sender: Address) -> int:

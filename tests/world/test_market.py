@@ -6,7 +6,7 @@ from keeper.errors import Halt
 from keeper.world import RunningWorld, calls, market, rpc
 from keeper.world.content import POOLS
 from keeper.world.uniswap import sqrt_price_x96_down
-from keeper.world.world import BLOCK_SECONDS, GAS_LIMIT, GENESIS_BASE_FEE, UNISWAP_V2, Pool
+from keeper.world.world import BLOCK_SECONDS, GENESIS_BASE_FEE, UNISWAP_V2, Pool
 
 
 def pool_price(running: RunningWorld, pool: Pool) -> float:
@@ -91,20 +91,3 @@ def test_the_base_fee_can_be_set_and_does_not_drift(fork: RunningWorld) -> None:
 
 def base_fee(running: RunningWorld) -> int:
     return int(rpc.request(running.url, "eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
-
-
-def test_a_stranger_who_sends_during_a_move_does_not_wait_for_the_next_move(fork: RunningWorld) -> None:
-    market.mine(fork)
-    rpc.request(fork.url, "evm_setAutomine", False)
-    # A whole block's gas and a lower fee: it does not fit beside the move, as one that comes too late does not.
-    stranger = {"from": fork.world.account("owner"), "to": fork.world.account("user"), "gas": hex(GAS_LIMIT)}
-    waiting = rpc.request(
-        fork.url,
-        "eth_sendTransaction",
-        {**stranger, "maxFeePerGas": hex(50 * 10**9), "maxPriorityFeePerGas": "0x0"},
-    )
-    before = int(rpc.request(fork.url, "eth_blockNumber"), 16)
-    market.push_price(fork, "USDC", 1.0)
-    receipt = rpc.request(fork.url, "eth_getTransactionReceipt", waiting)
-    assert receipt is not None
-    assert int(receipt["blockNumber"], 16) == before + 2

@@ -140,8 +140,8 @@ class Reserve:
         """The reserve with interest up to `timestamp` written into its indices and the treasury's share set aside."""
         if timestamp == self.updated_at:
             return self
-        # Without income, or without debt, the market leaves the index alone whatever the stored rate says.
-        income = self.income_index(timestamp) if self.liquidity_rate else self.liquidity_index
+        income = self.income_index(timestamp)
+        # Without debt the market leaves the index alone, whatever the stored rate says.
         owed = self.debt_index(timestamp) if self.scaled_debt else self.variable_index
         interest = aave.ray_mul_half_up(self.scaled_debt, owed)
         interest -= aave.ray_mul_half_up(self.scaled_debt, self.variable_index)

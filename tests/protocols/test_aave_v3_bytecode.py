@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +88,20 @@ class Market:
 
 @pytest.fixture
 def make_market(make_chain):
-    def make(draw: random.Random) -> Market:
+    def make(draw: random.Random, isolated: str = "") -> Market:
         chain = make_chain()
         market = _deploy(chain)
         _list(market, draw)
+        if isolated:
+            at = list(RESERVES).index(isolated)
+            market.configure("setDebtCeiling", "address,uint256", market.assets[at], 10**9)
         for account in (*ACCOUNTS, LENDER, STRANGER):
             for asset in market.assets:
                 chain.send(asset, "mint(address,uint256)", account, 10**32)
                 chain.send(asset, "approve(address,uint256)", market.pool, UINT256_MAX, caller=account)
         _endow(market)
+        for account in ACCOUNTS:
+            chain.send(market.pool, "setUserEMode(uint8)", draw.choice([0, CATEGORY]), caller=account)
         market.look_up()
         return market
 
@@ -118,6 +123,8 @@ def _deploy(chain: Any) -> Market:
     chain.send(provider, "setPoolImpl(address)", pool)
     configurator = chain.deploy(_in(market / "pool/PoolConfigurator"), links=links)
     chain.send(provider, "setPoolConfiguratorImpl(address)", configurator)
+    data_provider = chain.deploy(_in(AAVE / "misc/AaveProtocolDataProvider"), "address", provider)
+    chain.send(provider, "setPoolDataProvider(address)", data_provider)
     receiver = chain.deploy(
         AAVE / "mocks/flashloan/MockSimpleFlashLoanReceiver.sol/MockFlashLoanSimpleReceiver.json", "address", provider
     )
@@ -177,6 +184,8 @@ def _list(market: Market, draw: random.Random) -> None:
         market.configure("setReserveFactor", "address,uint256", asset, draw.choice([0, 1_000, 3_333]))
         if correlated:
             market.configure("setAssetEModeCategory", "address,uint8", asset, CATEGORY)
+    if draw.random() < 0.5:
+        market.configure("setSiloedBorrowing", "address,bool", market.assets[1], True)
     market.configure("updateFlashloanPremiumTotal", "uint128", draw.choice([0, 5, 9]))
     market.configure("updateFlashloanPremiumToProtocol", "uint128", draw.choice([0, 4_000, 10_000]))
 
@@ -207,7 +216,7 @@ def test_every_action_leaves_what_the_chain_leaves(make_market, deep):
     for verb in ("supply", "withdraw", "borrow", "repay", "flash"):
         assert seen[verb] > wanted // 20
     assert seen["in e-mode with debt"] > wanted // 20
-    for code in ("26", "28", "29", "30", "32", "35", "36", "39", "50", "51", "58", "91", "LIQUIDITY"):
+    for code in ("26", "28", "29", "30", "32", "35", "36", "39", "50", "51", "58", "89", "91", "LIQUIDITY"):
         assert seen[f"refused {code}"], f"no refusal {code}: the draw no longer reaches it"
 
 
@@ -310,3 +319,110 @@ def _switch_mode(market: Market, draw: random.Random) -> None:
         market.chain.send(market.pool, "setUserEMode(uint8)", order, caller=draw.choice(ACCOUNTS))
     except market.chain.Reverted:
         return
+
+
+def _supplied(market: Market, account: Address, at: int, amount: int) -> MarketAction:
+    action = MarketAction("supply", account, market.assets[at], amount)
+    market.do(action)
+    return action
+
+
+def test_a_market_that_outgrew_its_facts_asks_to_be_looked_up_again(make_market):
+    market = make_market(random.Random(5))
+    market.assets = market.assets[:1]
+    market.look_up()
+    assert [reserve.asset for reserve in market.read().reserves] == list(market.assets)
+    other = market.chain.view(market.pool, "getReservesList()", "address[]")[2]
+    market.do(MarketAction("supply", ACCOUNTS[1], address(other), 10**9))
+    with pytest.raises(errors.Retry, match="uses another reserve; look it up again"):
+        market.read()
+    market.look_up()
+    assert len(market.read().reserves) == 2
+    mode = market.chain.view(market.pool, "getUserEMode(address)", "uint256", ACCOUNTS[0])
+    for account in ACCOUNTS:
+        market.chain.send(market.pool, "setUserEMode(uint8)", 0, caller=account)
+    market.look_up()
+    market.chain.send(market.pool, "setUserEMode(uint8)", CATEGORY, caller=ACCOUNTS[0])
+    assert mode in (0, CATEGORY)
+    with pytest.raises(errors.Retry, match="is in another e-mode category; look it up again"):
+        market.read()
+
+
+def test_a_debt_at_the_stable_rate_is_named(make_market):
+    market = make_market(random.Random(6))
+    with pytest.raises(errors.BadInput, match="at the stable rate, which the keeper does not follow"):
+        market.chain.ask(aave_v3_reading.observe(replace(market.facts, accounts=(STRANGER,))))
+
+
+def test_an_asset_that_is_not_listed_is_named(make_market):
+    market = make_market(random.Random(7))
+    market.assets = (*market.assets, STRANGER)
+    with pytest.raises(errors.BadInput, match=f"does not list {STRANGER}: check the vault's tokens"):
+        market.look_up()
+
+
+def test_an_account_that_is_no_market_is_named(make_chain):
+    with pytest.raises(errors.BadInput, match="does not answer as an Aave V3 pool does"):
+        make_chain().ask(aave_v3_reading.listing(STRANGER, ACCOUNTS))
+
+
+def test_what_was_not_read_is_refused(make_market):
+    market = make_market(random.Random(8)).read()
+    with pytest.raises(errors.Refusal, match=f"the account {STRANGER} was not read"):
+        market.health_factor(STRANGER, market.reserves[0].updated_at)
+    with pytest.raises(errors.Refusal, match=f"the asset {STRANGER} was not read"):
+        market.price(STRANGER)
+    with pytest.raises(ValueError, match="asked for the earlier"):
+        market.reserves[0].income_index(Timestamp(market.reserves[0].updated_at - 1))
+
+
+def test_a_sentinel_that_forbids_borrowing_is_heard(make_market):
+    """The sequencer is down: the sentinel answers no."""
+    market = make_market(random.Random(9))
+    sequencer = market.chain.deploy(_in(AAVE / "mocks/oracle/SequencerOracle"), "address", ADMIN)
+    market.chain.send(sequencer, "setAnswer(bool,uint256)", True, 0)
+    sentinel = market.chain.deploy(
+        _in(AAVE / "protocol/configuration/PriceOracleSentinel"),
+        "address,address,uint256",
+        market.provider,
+        sequencer,
+        DAY,
+    )
+    _supplied(market, ACCOUNTS[0], 0, 10**20)
+    borrow = MarketAction("borrow", ACCOUNTS[0], market.assets[3], 10**18)
+    assert market.read().after(borrow, market.now)
+    market.chain.send(market.provider, "setPriceOracleSentinel(address)", sentinel)
+    market.look_up()
+    with pytest.raises(errors.Refusal, match="the market's sentinel does not allow borrowing now"):
+        market.read().after(borrow, market.now)
+    with pytest.raises(market.chain.Reverted, match="3539"):
+        market.do(borrow)
+
+
+def test_isolation_mode_is_valued_and_repaid_in_but_not_borrowed_in(make_market):
+    market = make_market(random.Random(10), isolated="WBTC")
+    _, wbtc, usdc, _ = market.assets
+    account = ACCOUNTS[0]
+    market.chain.send(market.pool, "setUserEMode(uint8)", 0, caller=account)
+    market.configure("setBorrowableInIsolation", "address,bool", usdc, True)
+    market.look_up()
+    with pytest.raises(errors.Refusal, match="collateral in isolation only"):
+        market.read().after(MarketAction("supply", account, wbtc, 10**8), market.now)
+    _supplied(market, account, 1, 10**8)
+    assert market.read().health_factor(account, market.now) == UINT256_MAX
+    market.chain.send(market.pool, "setUserUseReserveAsCollateral(address,bool)", wbtc, True, caller=account)
+    borrow = MarketAction("borrow", account, usdc, 10**9)
+    with pytest.raises(errors.Refusal, match="in isolation mode, in which the keeper does not borrow"):
+        market.read().after(borrow, market.now)
+    market.do(borrow)
+    market.chain.wait(DAY)
+    predicted = market.read()
+    for action in (
+        MarketAction("supply", account, usdc, 10**8),  # becomes no collateral beside an isolated one
+        MarketAction("repay", account, usdc, 10**8),
+        MarketAction("withdraw", account, wbtc, 10**7),
+    ):
+        predicted = predicted.after(action, market.now)
+        market.do(action)
+        assert predicted == market.read()
+    _compare(market, predicted, Counter())

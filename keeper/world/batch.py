@@ -28,7 +28,7 @@ class Batch:
     _queue: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def deploy(self, name: str, sender: Address, code: bytes) -> Address:
-        """Queues a batch of creation bytecode and returns the address it will have."""
+        """Queues a deployment of creation bytecode and returns the address it will have."""
         created = _created(sender, self._nonce(sender))
         self._add(f"deploy {name}", sender, None, code, DEPLOY_GAS, 0)
         return created
@@ -42,7 +42,7 @@ class Batch:
     def flush(self) -> list[Any]:
         """Mines all that is queued, in order, and returns the receipts.
 
-        A block holds one sender's transactions, and those of strangers that wait for one. Raises Halt, naming the call, when one of them fails.
+        A block holds one sender's transactions, besides those of strangers. Raises Halt, naming the call, when one fails.
         """
         queue, self._queue = self._queue, []
         receipts: list[Any] = []

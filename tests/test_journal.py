@@ -290,7 +290,7 @@ def test_attempts_are_counted_in_order_and_only_of_an_unresolved_intent(journal:
     journal.intents.attempt(second)
     journal.intents.sent(first.tx_hash, Timestamp(4))
     journal.intents.sent(first.tx_hash, Timestamp(9))
-    assert journal.intents.attempts(intent.intent_id) == (replace(first, sends=2, sent_at=Timestamp(9)), second)
+    assert journal.intents.attempts(intent.intent_id) == (replace(first, sends=2, sent_at=Timestamp(4)), second)
     with pytest.raises(Halt, match="is not in the journal"):
         journal.intents.sent(_hash(404), Timestamp(1))
     journal.intents.move(intent.intent_id, "signed", "cancelled")

@@ -79,7 +79,8 @@ class IntentTable:
 
     def sent(self, tx_hash: Hash, at: Timestamp) -> None:
         table = schema.attempts
-        counted = update(table).where(table.c.tx_hash == tx_hash).values(sends=table.c.sends + 1, sent_at=at)
+        first = func.coalesce(table.c.sent_at, at)
+        counted = update(table).where(table.c.tx_hash == tx_hash).values(sends=table.c.sends + 1, sent_at=first)
         with self._database.writing() as connection:
             if connection.execute(counted).rowcount != 1:
                 raise Halt(f"transaction {tx_hash} was sent and is not in the journal: stop and find out who signed it")

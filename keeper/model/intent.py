@@ -41,7 +41,7 @@ class Transaction:
 class Attempt:
     """One signed transaction of an intent: the action itself, or a payment of nothing to oneself that cancels it.
 
-    `sends` counts how often it was handed to a node, last at `sent_at` (block time); None: perhaps never.
+    `sends` counts how often it was handed to a node, first at `sent_at` (block time); None: perhaps never.
     """
 
     tx_hash: Hash

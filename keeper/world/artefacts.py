@@ -95,7 +95,7 @@ def multicall_creation_code() -> bytes:
 
 
 def files() -> list[Path]:
-    """Every file that a batch reads, in a fixed order."""
+    """Every file that a build reads, in a fixed order."""
     own = [ABI / f"{contract}.json" for contract in OWN]
     return [*map(path, PUBLISHED.values()), path(_VIEM_CONSTANTS), *own]
 

@@ -42,7 +42,7 @@ class Batch:
     def flush(self) -> list[Any]:
         """Mines all that is queued, in order, and returns the receipts.
 
-        A block holds one sender's transactions, besides those of strangers. Raises Halt, naming the call, when one fails.
+        A block holds one sender's transactions, besides strangers'. Raises Halt, naming the call, when one fails.
         """
         queue, self._queue = self._queue, []
         receipts: list[Any] = []

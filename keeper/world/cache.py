@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from keeper.world import artefacts
 from keeper.world.world import HARDFORK, World
+
+KEPT = 6
+"""Worlds on disk at most, some megabytes each."""
 
 _WORLD = TypeAdapter(World)
 
@@ -65,3 +69,14 @@ def store(file: Path, built: Built) -> None:
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
+    _forget_oldest(file.parent)
+
+
+def _forget_oldest(folder: Path) -> None:
+    """Keeps the KEPT newest worlds: every change of a source names another one, and none is asked for again."""
+    dated = []
+    for file in folder.glob("world-*.json.gz"):
+        with suppress(FileNotFoundError):  # another process forgets too
+            dated.append((file.stat().st_mtime_ns, file))
+    for _, file in sorted(dated, reverse=True)[KEPT:]:
+        file.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from keeper.world.batch import CALL_GAS, Batch
 from keeper.world.uniswap import FOREVER, sqrt_price_x96_down
 from keeper.world.world import BLOCK_SECONDS, GENESIS_BASE_FEE, UNISWAP_V2, Pool, RunningWorld
 
-SWAP_GAS = 7_000_000
+SWAP_GAS = 15_000_000
 """Enough to cross the 200 and more ticks of a pool."""
 
 _TRANSFER = "0x" + keccak(text="Transfer(address,address,uint256)").hex()

@@ -1,5 +1,7 @@
 """A built world survives on disk whole or not at all."""
 
+import gzip
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +39,7 @@ def test_a_damaged_file_is_removed(world: RunningWorld, tmp_path: Path, damage: 
         "cut": whole[:middle],
         "flipped": whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :],
         "text": b"not a world",
-        "other": __import__("gzip").compress(b'{"world": {}, "state": "0x"}'),
+        "other": gzip.compress(b'{"world": {}, "state": "0x"}'),
     }
     file.write_bytes(contents[damage])
     assert cache.load(file) is None
@@ -72,6 +74,15 @@ def test_two_processes_that_build_at_once_leave_one_good_file(tmp_path: Path) ->
     assert [process.returncode for process in both] == [0, 0]
     assert said[0] == said[1] != ""
     assert cache.load(only_file(tmp_path)) is not None
+
+
+def test_the_oldest_worlds_are_forgotten(world: RunningWorld, tmp_path: Path) -> None:
+    for age in range(cache.KEPT + 3):
+        file = tmp_path / f"world-{age:02}.json.gz"
+        cache.store(file, cache.Built(world.world, "0x"))
+        os.utime(file, (1_000_000 + age, 1_000_000 + age))
+    kept = sorted(file.name for file in tmp_path.iterdir())
+    assert kept == [f"world-{age:02}.json.gz" for age in range(3, cache.KEPT + 3)]
 
 
 def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""Values of the keeper in, trees for JSON out: raw amounts, every field, plus the words a program would look for."""
+
+from typing import Any
+
+from keeper.cli import render_report
+from keeper.codec import MODEL, Codec
+from keeper.model import Cost, Decision, Drift
+from keeper.run import Report
+from keeper.units import BPS
+
+_CODEC = Codec(MODEL)
+
+
+def report_tree(one: Report) -> dict[str, Any]:
+    """A report without its snapshot, which the journal keeps."""
+    plan, head = render_report.plan_of(one), one.snapshot.head
+    nav = render_report.nav(one)
+    return {
+        "tick": one.tick_id,
+        "vault": one.name,
+        "address": one.mandate.vault,
+        "chain_id": one.snapshot.chain_id,
+        "block": head.number,
+        "block_hash": head.hash,
+        "timestamp": head.timestamp,
+        "verdict": render_report.verdict_word(one)[0],
+        "reasons": [{"id": r.id, "sentence": r.sentence} for r in render_report.reasons(one)],
+        "why": render_report.because(one),
+        "nav_raw": nav,
+        "cost_bps": None if plan is None else _bps(plan.cost, nav),
+        "waiting_bps": None if plan is None else _bps(plan.waiting, nav),
+        "decision": decision_tree(one.decision),
+        "cleared": None if one.cleared is None else _CODEC.encode(one.cleared),
+        "outcome": None if one.outcome is None else _CODEC.encode(one.outcome),
+        "differences": list(one.differences),
+        "timings_s": dict(one.timings),
+    }
+
+
+def decision_tree(decision: Decision) -> Any:
+    return _CODEC.encode(decision)
+
+
+def drift_tree(drift: Drift | None) -> Any:
+    return None if drift is None else _CODEC.encode(drift)
+
+
+def _bps(cost: Cost, nav: int | None) -> dict[str, float] | None:
+    if not nav:
+        return None
+    parts = {name: getattr(cost, name) / nav * BPS for name in render_report.PARTS}
+    return parts | {"total": cost.total / nav * BPS}

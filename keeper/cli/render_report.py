@@ -1,0 +1,282 @@
+"""A report in, the page a person reads out: what the keeper would do, why, what it costs and what else it weighed."""
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from keeper import registry
+from keeper.cli import words
+from keeper.model import (
+    ALL_RECEIVED,
+    Approved,
+    Candidate,
+    Cleared,
+    Cost,
+    Drift,
+    Hold,
+    Plan,
+    Prediction,
+    Reason,
+    Refused,
+    Snapshot,
+    Token,
+)
+from keeper.run import Report
+from keeper.units import BPS
+
+PARTS = ("fees", "impact", "basis", "gas", "l1_data", "lvr", "risk")
+LABEL = 10
+"""Characters of the column of labels."""
+
+
+def report(one: Report) -> RenderableType:
+    """The whole page of one vault."""
+    plan, snapshot = plan_of(one), one.snapshot
+    rows = Table.grid(padding=(0, 2), pad_edge=False)
+    rows.add_column(width=LABEL, style="dim")
+    rows.add_column()
+    for label, content in _rows(one, plan, snapshot):
+        rows.add_row(label, content)
+    return Group(headline(one), Padding(rows, (0, 0, 1, 2)))
+
+
+def _rows(one: Report, plan: Plan | None, snapshot: Snapshot) -> Iterator[tuple[str, RenderableType]]:
+    base = snapshot.vault(one.mandate.vault).tokens[0]
+    if refused := reasons(one):
+        yield "refused", reason_table(refused)
+    else:
+        yield "why", Text(because(one))
+    if one.decision.drift is not None:
+        yield "now", drift_table(one.decision.drift)
+    if (chances := _chances(one)) is not None:
+        yield "chances", chances
+    if plan is not None and plan.candidates:
+        yield "weighed", candidate_table(plan, base, nav(one))
+    verdict = one.decision.verdict
+    if isinstance(verdict, Approved):
+        yield "legs", leg_table(verdict, snapshot)
+        yield "after", prediction(verdict.prediction, base)
+    if isinstance(one.cleared, Cleared):
+        yield "rehearsal", rehearsal(one.cleared, snapshot)
+    if one.outcome is not None:
+        yield "outcome", outcome(one)
+
+
+def headline(one: Report) -> Text:
+    vault = one.snapshot.vault(one.mandate.vault)
+    word, style = verdict_word(one)
+    return Text.assemble(
+        (f"{one.name}", "bold"),
+        (f"  {vault.kind} {words.short(vault.address)} · block {one.snapshot.head.number} · ", "dim"),
+        (word, style),
+    )
+
+
+def verdict_word(one: Report) -> tuple[str, str]:
+    """What became of the vault in this tick, in a word or two, and its colour."""
+    if one.outcome is not None:
+        return {
+            "done": ("acted", "bold green"),
+            "reverted": ("reverted", "bold red"),
+            "cancelled": ("cancelled", "bold yellow"),
+            "unknown": ("outcome unknown", "bold red"),
+            "sent": ("sent, not yet confirmed", "bold yellow"),
+        }[one.outcome.status]
+    if reasons(one):
+        return "refused", "bold red"
+    if isinstance(one.decision.verdict, Hold):
+        return "hold", "bold blue"
+    return "would act", "bold green"
+
+
+def plan_of(one: Report) -> Plan | None:
+    return one.decision.verdict.plan
+
+
+def reasons(one: Report) -> tuple[Reason, ...]:
+    """Why it was refused, before or after the rehearsal; empty when it was not."""
+    for judged in (one.decision.verdict, one.cleared):
+        if isinstance(judged, Refused):
+            return judged.reasons
+    return ()
+
+
+def nav(one: Report) -> int | None:
+    """Raw units of the base asset, as the contract says; None when it cannot tell."""
+    return one.snapshot.vault(one.mandate.vault).reported_nav
+
+
+def because(one: Report) -> str:
+    """The reason for acting or holding, in a sentence."""
+    plan, drift = plan_of(one), one.decision.drift
+    if plan is None:
+        return "nothing was planned"
+    base = one.snapshot.vault(one.mandate.vault).tokens[0]
+    if not plan.acts and plan.waiting.total > 0.0:
+        wait, trade = words.amount(plan.waiting.total, base), words.amount(plan.cost.total, base)
+        return f"waiting {words.duration(one.mandate.horizon_s)} costs {wait}, the best trade {trade}: not worth it yet"
+    if plan.acts and drift is not None:
+        worst = next(q for q in drift.quantities if q.name == drift.name)
+        where = "inside" if words.inside(worst) else "outside"
+        return f"{worst.name} {words.level(worst)} is {where} its band, {words.band(worst)}; best: {plan.reason}"
+    return plan.reason
+
+
+def reason_table(reasons: tuple[Reason, ...]) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="red", no_wrap=True)
+    table.add_column()
+    for reason in reasons:
+        table.add_row(reason.id, reason.sentence)
+    return table
+
+
+def drift_table(drift: Drift) -> RenderableType:
+    """Each watched quantity with its band as a bar."""
+    table = Table.grid(padding=(0, 2))
+    for justify in ("left", "right", "left", "left"):
+        table.add_column(justify=justify, no_wrap=True)
+    for quantity in drift.quantities:
+        style = "" if words.inside(quantity) else "bold red"
+        table.add_row(
+            quantity.name,
+            Text(words.level(quantity), style=style),
+            words.bar(quantity),
+            Text(f"band {words.band(quantity)}, target {words.level(quantity, quantity.target)}", style="dim"),
+        )
+    return table
+
+
+def _chances(one: Report) -> Text | None:
+    forecast, drift = one.decision.forecast, one.decision.drift
+    if forecast is None or drift is None or not forecast.touches:
+        return None
+    named = {q.name: q for q in drift.quantities}
+    told = [f"{t.quantity} {words.level(named[t.quantity], t.barrier)}: {t.probability:.0%}" for t in forecast.touches]
+    return Text(f"to touch within {words.duration(forecast.horizon_s)}: " + " · ".join(told).replace("%", " %"))
+
+
+def candidate_table(plan: Plan, base: Token, nav_raw: int | None) -> RenderableType:
+    """Every candidate's cost in parts, in the base asset, and in bps of net asset value; the chosen one marked."""
+    parts = [p for p in PARTS if any(getattr(c.cost, p) for c in plan.candidates)]
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
+    table.add_column("")
+    table.add_column(f"in {base.symbol}", no_wrap=True)
+    for part in (*parts, "total", "bps"):
+        table.add_column(part.replace("_", " "), justify="right", no_wrap=True)
+    scale = 10**base.decimals
+    largest = max((abs(c.cost.total) for c in plan.candidates), default=0.0) / scale
+    for candidate in plan.candidates:
+        chosen = candidate.name == (plan.reason if plan.acts else "do nothing")
+        table.add_row(*_candidate(candidate, parts, scale, largest, nav_raw, chosen), style="bold" if chosen else "")
+    return table
+
+
+def _candidate(
+    candidate: Candidate, parts: list[str], scale: int, largest: float, nav_raw: int | None, chosen: bool
+) -> list[RenderableType]:
+    mark = Text("▸" if chosen else " ", style="green")
+    if candidate.note.startswith("not possible"):
+        return [mark, Text(f"{candidate.name}: {candidate.note}", style="dim", overflow="fold")]
+    cells = [_figure(getattr(candidate.cost, part) / scale, largest) for part in parts]
+    return [
+        mark,
+        candidate.name,
+        *cells,
+        _figure(candidate.cost.total / scale, largest),
+        in_bps(candidate.cost, nav_raw),
+    ]
+
+
+def _figure(value: float, largest: float) -> str:
+    return words.figure(value, largest) if value else "-"
+
+
+def in_bps(cost: Cost, nav_raw: int | None) -> str:
+    return f"{cost.total / nav_raw * BPS:.2f}" if nav_raw else "?"
+
+
+def leg_table(approved: Approved, snapshot: Snapshot) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for justify in ("right", "left", "left", "left"):
+        table.add_column(justify=justify, no_wrap=True)
+    move = approved.plan.move
+    if move is not None:
+        tokens = snapshot.vault(approved.vault).tokens
+        token, raw = (tokens[1], move.debt_amount) if move.lever else (tokens[0], move.collateral_amount)
+        word = "borrow" if move.lever else "withdraw"
+        flash = " by a flash loan" if move.flash and move.lever else ""
+        table.add_row("", f"{word} {words.amount(raw, token)}{flash}", "", "")
+    for number, (leg, fill) in enumerate(zip(approved.plan.legs, approved.prediction.fills, strict=True), 1):
+        sold, bought = snapshot.token(fill.token_in), snapshot.token(fill.token_out)
+        spends = "all received" if leg.amount_in == ALL_RECEIVED else words.amount(leg.amount_in, sold)
+        venue = snapshot.venue(leg.pool)
+        table.add_row(
+            str(number),
+            f"{spends} → {words.amount(fill.amount_out, bought)}",
+            Text(f"at least {words.figure(leg.min_out / 10**bought.decimals)}", style="dim"),
+            Text(f"{registry.VENUES[leg.adapter].name} {venue.fee:.2%} {words.short(leg.pool)}", style="dim"),
+        )
+    return table
+
+
+def prediction(predicted: Prediction, base: Token) -> Text:
+    before, after = predicted.nav_before, predicted.nav_after
+    change = (after - before) / before * BPS if before else 0.0
+    text = f"net asset value {words.amount(before, base)} → {words.amount(after, base)} ({change:+.2f} bps)"
+    if predicted.health_factor is not None:
+        text += f", health factor {words.health(predicted.health_factor)}"
+    return Text(text)
+
+
+def rehearsal(cleared: Cleared, snapshot: Snapshot) -> Text:
+    gas = cleared.rehearsed.gas or 0
+    wei = gas * snapshot.head.base_fee
+    return Text.assemble(
+        ("agrees to the wei", "green"),
+        f"; {gas:,} gas, {words.figure(wei / 1e18)} ETH at a base fee of {words.gwei(snapshot.head.base_fee)}",
+    )
+
+
+def outcome(one: Report) -> RenderableType:
+    done = one.outcome
+    assert done is not None
+    word, style = verdict_word(one)
+    parts = [f"transaction {done.tx_hash}"] if done.tx_hash else []
+    if done.gas_used is not None:
+        parts.append(f"block {done.block}, {done.gas_used:,} gas")
+    if done.reason:
+        parts.append(done.reason)
+    if done.status == "done":
+        parts.append("as predicted, to the wei" if not one.differences else "not as predicted")
+    lines = [Text.assemble((word, style), ": ", "; ".join(parts))]
+    return Group(*lines, *(Text(f"  {difference}", style="yellow") for difference in one.differences))
+
+
+def heartbeat(one: Report) -> Text:
+    """The tick in one line."""
+    word, style = verdict_word(one)
+    if found := reasons(one):
+        why = "; ".join(f"{r.id} {r.sentence.removeprefix(one.name + ': ')}" for r in found)
+    else:
+        why = because(one)
+    drift = one.decision.drift
+    worst = next((q for q in drift.quantities if q.name == drift.name), None) if drift is not None else None
+    where = f"{worst.name} {words.level(worst)}" if worst is not None else ""
+    line = Text.assemble(
+        (f"{words.clock(one.snapshot.head.timestamp)[11:19]} ", "dim"),
+        (f"{one.snapshot.head.number:>9} ", "dim"),
+        (f"{one.name:<12} ", "bold"),
+        (f"{word:<10} ", style),
+        f"{where:<22} ",
+    )
+    return line + Text(why, style="dim" if isinstance(one.decision.verdict, Hold) else "")
+
+
+def timings(one: Report) -> Text:
+    total = sum(seconds for _, seconds in one.timings)
+    laps = " · ".join(f"{stage} {seconds * 1e3:.0f} ms" for stage, seconds in one.timings)
+    return Text(f"{one.name}: {laps} · in all {total * 1e3:.0f} ms", style="dim")

@@ -1,0 +1,102 @@
+"""A snapshot in, the vaults as they are now out."""
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from keeper.cli import words
+from keeper.cli.render_report import drift_table
+from keeper.errors import Refusal
+from keeper.model import Feed, Mandate, Snapshot, Vault
+
+
+def head(snapshot: Snapshot) -> Text:
+    """The chain's line."""
+    block, native = snapshot.head, snapshot.native
+    price = "unknown" if native.problem else f"{native.answer / 10**native.decimals:,.2f}"
+    return Text(
+        f"chain {snapshot.chain_id} · block {block.number} · {words.clock(block.timestamp)} · "
+        f"base fee {words.gwei(block.base_fee)} · gas token {price}",
+        style="dim",
+    )
+
+
+def vault(snapshot: Snapshot, mandate: Mandate, feeds: tuple[Feed, ...]) -> RenderableType:
+    one = snapshot.vault(mandate.vault)
+    rows = Table.grid(padding=(0, 2), pad_edge=False)
+    rows.add_column(width=10, style="dim")
+    rows.add_column()
+    rows.add_row("watched", _watched(snapshot, mandate, one))
+    rows.add_row("holds", _holdings(snapshot, one))
+    rows.add_row("budgets", Text(_budgets(one)))
+    rows.add_row("cooldown", Text(_cooldown(snapshot, one)))
+    rows.add_row("feeds", _feeds(snapshot, one, feeds))
+    if faults := one.faults(mandate):
+        rows.add_row("mandate", Text("; ".join(f.sentence for f in faults), style="red"))
+    return Group(_title(mandate, one), Padding(rows, (0, 0, 1, 2)))
+
+
+def _title(mandate: Mandate, one: Vault) -> Text:
+    base = one.tokens[0]
+    value = "unknown" if one.reported_nav is None else words.amount(one.reported_nav, base)
+    flags = [
+        ("paused", one.guard.paused),
+        ("empty", one.total_supply == 0),
+        ("the keeper has no role here", not one.keeper_allowed),
+    ]
+    return Text.assemble(
+        (mandate.name, "bold"),
+        (f"  {one.kind} {one.address}  ", "dim"),
+        "net asset value ",
+        (value, "bold"),
+        *((f"  {flag}", "bold red") for flag, up in flags if up),
+    )
+
+
+def _watched(snapshot: Snapshot, mandate: Mandate, one: Vault) -> RenderableType:
+    try:
+        return drift_table(one.drift(snapshot, mandate))
+    except Refusal as error:
+        return Text(f"unknown: {error.code} {error}", style="red")
+
+
+def _holdings(snapshot: Snapshot, one: Vault) -> Text:
+    held = [words.amount(raw, token) for raw, token in zip(one.holdings, one.tokens, strict=True)]
+    market = getattr(one, "market", None)
+    if market is None:
+        return Text(" · ".join(held))
+    lending, now = snapshot.market(market), snapshot.head.timestamp
+    collateral, debt = one.tokens
+    supplied = words.amount(lending.collateral(one.address, collateral.address, now), collateral)
+    owed = words.amount(lending.debt(one.address, debt.address, now), debt)
+    idle = f"; idle {' · '.join(held)}" if any(one.holdings) else ""
+    return Text(f"supplied {supplied}, owes {owed}{idle}")
+
+
+def _budgets(one: Vault) -> str:
+    base, guard, limits = one.tokens[0], one.guard, one.limits
+    return (
+        f"may lose {words.amount(guard.loss_budget_raw, base)} today ({limits.max_loss} bps an action, "
+        f"{limits.daily_loss} a day), may sell {words.amount(guard.turnover_budget_raw, base)}"
+    )
+
+
+def _cooldown(snapshot: Snapshot, one: Vault) -> str:
+    since = snapshot.head.timestamp - one.guard.last_action_at
+    left = one.limits.cooldown_s - since
+    last = f"last action {words.duration(since)} ago" if one.guard.last_action_at else "no action yet"
+    return f"{f'{left} s left' if left > 0 else 'over'}; {last}; epoch {one.guard.epoch}"
+
+
+def _feeds(snapshot: Snapshot, one: Vault, feeds: tuple[Feed, ...]) -> Text:
+    beats = {feed.token: feed.heartbeat_s for feed in feeds}
+    text = Text()
+    for token in one.tokens:
+        latest = snapshot.round(token.address)
+        age = snapshot.head.timestamp - latest.updated_at
+        price = latest.answer / 10**latest.decimals
+        text += Text(" · ") if text else Text()
+        text += Text(f"{token.symbol} {words.figure(price)} ", style="red" if latest.problem else "")
+        text += Text(f"{words.duration(age)} of {words.duration(beats[token.address])}", style="dim")
+    return text

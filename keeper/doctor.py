@@ -1,0 +1,217 @@
+"""A configuration's path and the environment in, everything that was examined out; nothing is changed."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from keeper import abi
+from keeper.chain.anvil import find_anvil
+from keeper.chain.node import Node, quantity
+from keeper.chain.observe import Lens, ask
+from keeper.chain.signer import open_keystore
+from keeper.config import Config, load
+from keeper.errors import BadInput, Halt, Retry
+from keeper.journal import open_journal
+from keeper.model import Feed, Head, Mandate, Round, Snapshot
+from keeper.protocols import chainlink, lens
+from keeper.run.bind import NATIVE, Bound, bind
+from keeper.run.record import CODEC
+from keeper.run.snapshot import take
+from keeper.units import Gas
+from keeper.world import is_world
+
+GWEI = 10**9
+HISTORY_BLOCKS = 16
+"""How far back a node must still know the state: a plan older than that is thrown away anyway."""
+MAX_HEAD_AGE_S = 36
+"""Three slots (K-28)."""
+ACTION_GAS = Gas(1_500_000)
+"""A large rebalance, for counting how many the balance pays."""
+FEW_ACTIONS = 10
+"""K-39: fewer than this many affordable actions is a warning, fewer than one a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    sentence: str
+
+
+class _Reached(Exception):
+    """The keystore would now be opened: everything before its passphrase is well."""
+
+
+def examine(path: Path, environ: Mapping[str, str]) -> tuple[Check, ...]:
+    """All that can be examined, in order; what depends on a fault is left out."""
+    try:
+        config = load(path, environ)
+    except BadInput as error:
+        return tuple(Check("configuration", "fail", line) for line in str(error).splitlines())
+    vaults = ", ".join(f"{v.name} ({v.kind})" for v in config.vaults)
+    found = [Check("configuration", "ok", f"{path} names {vaults}")]
+    node = Node(config.chain.urls, config.chain.id, config.chain.timeout_s)
+    try:
+        found += _providers(config)
+        if all(one.status != "fail" for one in found):
+            found += _chain(config, node)
+    except (BadInput, Halt, Retry) as error:
+        found.append(Check("chain", "fail", str(error)))
+    finally:
+        node.close()
+    return (*found, *_files(config))
+
+
+def _providers(config: Config) -> Iterator[Check]:
+    for number, url in enumerate(config.chain.urls, 1):
+        name = f"provider {number}"
+        node = Node([url], config.chain.id, config.chain.timeout_s)
+        try:
+            node.check_chain_id()
+            head = node.head()
+            yield Check(name, "ok", f"{node.name} is on chain {config.chain.id}, at block {head.number}")
+            yield _age(name, node, head)
+            yield _history(name, node, head, config)
+        except (BadInput, Retry) as error:
+            yield Check(name, "fail", str(error))
+        finally:
+            node.close()
+    if len(config.chain.urls) == 1:
+        yield Check("providers", "warn", "there is only one: nothing else confirms what it says")
+
+
+def _age(name: str, node: Node, head: Head) -> Check:
+    genesis = node.block_at(0)
+    if genesis is not None and is_world(node.chain_id, genesis.hash):
+        return Check(name, "ok", "it is the local world, where the chain is the clock")
+    age = time.time() - head.timestamp
+    if abs(age) <= MAX_HEAD_AGE_S:
+        return Check(name, "ok", f"its head is {age:.0f} s old")
+    return Check(
+        name,
+        "fail",
+        f"its head is {age:,.0f} s old, expected at most {MAX_HEAD_AGE_S} s: it has stopped, or a clock is off",
+    )
+
+
+def _history(name: str, node: Node, head: Head, config: Config) -> Check:
+    """Whether calls pinned to a recent block, with state overrides, are answered."""
+    number = max(0, head.number - HISTORY_BLOCKS)
+    block = node.block_at(number)
+    if block is None:
+        return Check(name, "fail", f"it does not have block {number}; use one that keeps recent blocks")
+    feed = config.chain.native_feed
+    native = chainlink.observe(Feed(NATIVE, feed.aggregator, feed.heartbeat_s, 0, 2**191), 18, block.timestamp)
+    try:
+        ask(node, [native], block.hash, Lens(lens.LENS, abi.load("KeeperLens").runtime))
+    except BadInput as error:
+        return Check(name, "fail", str(error))
+    return Check(name, "ok", f"it answers overridden calls at a block's hash, {head.number - number} blocks back too")
+
+
+def _chain(config: Config, node: Node) -> Iterator[Check]:
+    bound = bind(node, config)
+    snapshot = take(node, bound, node.head())
+    yield _round("gas token's feed", snapshot.native, snapshot)
+    for mandate in bound.mandates:
+        yield from _vault(mandate, snapshot, bound)
+    yield _gas_price(config, snapshot)
+    yield _balance(config, node)
+
+
+def _vault(mandate: Mandate, snapshot: Snapshot, bound: Bound) -> Iterator[Check]:
+    name, vault = f"vault {mandate.name}", snapshot.vault(mandate.vault)
+    symbols = ", ".join(token.symbol for token in vault.tokens)
+    yield Check(name, "ok", f"{vault.address} is a {vault.kind} of {symbols} with {len(vault.venues)} pools allowed")
+    faults = vault.faults(mandate)
+    for fault in faults:
+        yield Check(name, "fail", fault.sentence.removeprefix(f"{mandate.name}: "))
+    if not faults:
+        yield Check(name, "ok", "its mandate is within its limits on chain")
+    if not vault.keeper_allowed:
+        yield Check(name, "fail", f"{bound.keeper} does not hold its keeper role; the owner grants it")
+    if vault.guard.paused:
+        yield Check(name, "warn", "it is paused: nothing can be done until its sentinel or owner resumes it")
+    if vault.total_supply == 0:
+        yield Check(name, "fail", "it is empty: it has no shares; deposit first")
+    priced = [snapshot.round(token.address) for token in vault.tokens]
+    for token, latest in zip(vault.tokens, priced, strict=True):
+        yield _round(f"feed {token.symbol}", latest, snapshot)
+    if not any(latest.problem for latest in priced):
+        yield _valuation(name, mandate, snapshot)
+
+
+def _valuation(name: str, mandate: Mandate, snapshot: Snapshot) -> Check:
+    vault = snapshot.vault(mandate.vault)
+    computed = vault.nav(snapshot, snapshot.head.timestamp)
+    if computed != vault.reported_nav:
+        return Check(
+            name, "fail", f"its net asset value is {vault.reported_nav}, the keeper computes {computed} (K-26)"
+        )
+    return Check(name, "ok", "the keeper values it as its contract does, to the last unit")
+
+
+def _round(name: str, latest: Round, snapshot: Snapshot) -> Check:
+    if latest.problem:
+        return Check(name, "fail", latest.problem)
+    price = latest.answer / 10**latest.decimals
+    return Check(name, "ok", f"answers {price:,.4f}, {snapshot.head.timestamp - latest.updated_at} s old")
+
+
+def _gas_price(config: Config, snapshot: Snapshot) -> Check:
+    now, allowed = snapshot.head.base_fee + config.priority_fee, config.max_gas_price
+    sentence = f"{now / GWEI:,.2f} gwei with the tip, at most {allowed / GWEI:,.2f} may be paid"
+    return Check("gas price", "ok" if now <= allowed else "warn", sentence)
+
+
+def _balance(config: Config, node: Node) -> Check:
+    """Counted at the highest price the configuration allows."""
+    owner = config.key.address
+    balance = node.call("eth_getBalance", [owner, "latest"], quantity)
+    actions = balance // (ACTION_GAS * config.max_gas_price)
+    sentence = (
+        f"{owner} holds {balance / 10**18:,.4f} of the gas token, enough for {actions:,} actions at the highest price"
+    )
+    if actions == 0:
+        return Check("balance", "fail", f"{sentence}; fund it")
+    return Check("balance", "warn" if actions < FEW_ACTIONS else "ok", sentence)
+
+
+def _files(config: Config) -> Iterator[Check]:
+    yield _keystore(config)
+    yield _journal(config)
+    if config.run.stop_file.exists():
+        yield Check("stop file", "warn", f"{config.run.stop_file} exists: nothing is signed until it is removed")
+    try:
+        yield Check("anvil", "ok", f"dry runs fork with {find_anvil()}")
+    except Halt as error:
+        yield Check("anvil", "warn", f"{error} (only dry runs need it)")
+
+
+def _keystore(config: Config) -> Check:
+    def reached() -> str:
+        raise _Reached
+
+    keystore = config.key.keystore
+    if keystore is None:
+        return Check("key", "warn", "no keystore is named: the keeper can rehearse, and not act")
+    try:
+        open_keystore(keystore, reached, config.key.address)
+    except _Reached:
+        return Check("key", "ok", f"{keystore} is private and holds the key of {config.key.address}, by its own words")
+    except BadInput as error:
+        return Check("key", "fail", str(error))
+    raise AssertionError("a keystore was opened without its passphrase")
+
+
+def _journal(config: Config) -> Check:
+    try:
+        with open_journal(config.journal_url, CODEC, writer=False) as journal:
+            ticks = journal.ticks.latest(1)
+            return Check("journal", "ok", f"{journal.name}, {f'last tick {ticks[0].id}' if ticks else 'empty'}")
+    except BadInput as error:
+        return Check("journal", "ok", f"a new one will be made ({error})")
+    except Halt as error:
+        return Check("journal", "fail", str(error))

@@ -1,0 +1,152 @@
+"""A way to open a keeper in, ticks at every new block out, until a signal, a halt or the operator's stop file."""
+
+import os
+import random
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from keeper.errors import Retry, Unknown
+from keeper.run import Keeper, Report
+from keeper.units import Hash
+
+BACKOFF_CAP_S = 15.0
+"""K-30."""
+JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told: `report` of every tick of a vault, `notice` of everything else, in a sentence."""
+
+    report: Callable[[Report], None]
+    notice: Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Service:
+    """One keeper over its lifetime; `cycle` runs in one thread, one at a time.
+
+    `live` asks for signatures; while `stop_file` exists none is given. `error` is what ended it.
+    """
+
+    open: Callable[[], Keeper]
+    listener: Listener
+    live: bool
+    stop_file: Path
+    poll_s: float
+    clock: Callable[[], float] = time.monotonic
+    draw: random.Random = field(default_factory=random.Random)
+    keeper: Keeper | None = None
+    error: BaseException | None = None
+    _seen: Hash | None = None
+    _failures: int = 0
+    _not_before: float = 0.0
+    _stopped: bool = False
+
+    def cycle(self) -> None:
+        """Look at the head; on a block not seen before, one tick. A world that failed is tried again later."""
+        if self.clock() < self._not_before:
+            return
+        try:
+            if self.keeper is None:
+                self.keeper = self.open()
+            head = self.keeper.node.head()
+            if head.hash != self._seen:
+                self._tick(self.keeper)
+                self._seen = head.hash
+            self._failures = 0
+        except Retry as error:
+            wait = self._back_off()
+            self.listener.notice(f"{error}; trying again in {wait:.1f} s")
+        except Unknown as error:  # the intent is in the journal: the next cycle asks the chain again
+            self.listener.notice(str(error))
+
+    def close(self) -> None:
+        if self.keeper is not None:
+            self.keeper.close()
+
+    def _tick(self, keeper: Keeper) -> None:
+        if self.live:
+            for outcome in keeper.reconcile():
+                self.listener.notice(f"intent {outcome.intent_id}: {outcome.status} {outcome.reason}".rstrip())
+        for report in keeper.tick(live=self.live and not self._stop_wanted()):
+            self.listener.report(report)
+
+    def _stop_wanted(self) -> bool:
+        """Whether the stop file exists; says so when that has changed."""
+        wanted = self.stop_file.exists()
+        if wanted != self._stopped:
+            self._stopped = wanted
+            self.listener.notice(
+                f"{self.stop_file} exists: nothing is signed until it is removed"
+                if wanted
+                else f"{self.stop_file} is gone: signing again"
+            )
+        return wanted
+
+    def _back_off(self) -> float:
+        """Seconds until the next try: doubling from the poll interval, give or take a fifth, at most 15 s."""
+        wait = min(BACKOFF_CAP_S, self.poll_s * 2.0**self._failures) * self.draw.uniform(1 - JITTER, 1 + JITTER)
+        self._failures += 1
+        self._not_before = self.clock() + wait
+        return wait
+
+
+def serve(service: Service) -> None:
+    """Runs the service until SIGINT or SIGTERM, which let the current tick end, or until something ends it.
+
+    Raises what ended it: Halt, BadInput, or whatever nobody expected.
+    """
+    scheduler = BackgroundScheduler(
+        executors={"default": ThreadPoolExecutor(1)},
+        job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+    )
+    reading, writing = os.pipe()
+
+    def guarded() -> None:
+        if service.error is None:
+            try:
+                service.cycle()
+            except BaseException as error:  # noqa: BLE001 - carried to the thread that waits, and raised there
+                service.error = error
+                os.write(writing, b"x")
+
+    with _signals(writing):
+        scheduler.add_job(guarded, "interval", seconds=service.poll_s)
+        scheduler.add_job(guarded)
+        scheduler.start()
+        try:
+            select.select([reading], [], [])
+            if service.error is None:
+                service.listener.notice("stopping after this tick")
+        finally:
+            scheduler.shutdown(wait=True)
+            service.close()
+    os.close(reading)
+    os.close(writing)
+    if service.error is not None:
+        raise service.error
+
+
+@contextmanager
+def _signals(pipe: int) -> Iterator[None]:
+    """SIGINT and SIGTERM write to `pipe`: a handler may do little else without risking a deadlock."""
+
+    def wake(_number: int, _frame: FrameType | None) -> None:
+        os.write(pipe, b"x")
+
+    before = {number: signal.signal(number, wake) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

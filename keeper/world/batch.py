@@ -34,10 +34,16 @@ class Batch:
         return created
 
     def send(
-        self, sender: Address, to: Address, function: str, *values: Any, gas: int = CALL_GAS, value: int = 0
+        self, sender: Address, to: Address, function: str, *values: Any, gas: int | None = CALL_GAS, value: int = 0
     ) -> None:
-        """Queues a call of `function` (a signature) with `values`, and with `value` wei."""
-        self._add(f"{function} of {to}", sender, to, calls.encode(function, *values), gas, value)
+        """Queues a call of `function` (a signature) with `values`, and with `value` wei.
+
+        `gas` None takes what the node estimates at the latest block and a quarter more. Raises Halt when the estimate
+        reverts.
+        """
+        data = calls.encode(function, *values)
+        limit = self._estimate(sender, to, data, value) if gas is None else gas
+        self._add(f"{function} of {to}", sender, to, data, limit, value)
 
     def flush(self) -> list[Any]:
         """Mines all that is queued, in order, and returns the receipts.
@@ -57,6 +63,10 @@ class Batch:
         finally:
             rpc.request(self.url, "evm_setAutomine", True)
         return receipts
+
+    def _estimate(self, sender: Address, to: Address, data: bytes, value: int) -> int:
+        call = {"from": sender, "to": to, "data": "0x" + data.hex(), "value": hex(value)}
+        return int(rpc.request(self.url, "eth_estimateGas", call), 16) * 5 // 4
 
     def _nonce(self, sender: Address) -> int:
         if sender not in self._nonces:

@@ -15,9 +15,6 @@ from keeper.world.batch import CALL_GAS, Batch
 from keeper.world.uniswap import FOREVER, sqrt_price_x96_down
 from keeper.world.world import BLOCK_SECONDS, GENESIS_BASE_FEE, UNISWAP_V2, Pool, RunningWorld
 
-SWAP_GAS = 15_000_000
-"""Enough to cross the 200 and more ticks of a pool."""
-
 _TRANSFER = "0x" + keccak(text="Transfer(address,address,uint256)").hex()
 
 
@@ -173,11 +170,11 @@ def _queue_swap(
     trader = world.account(role)
     if pool.kind == UNISWAP_V2:
         function = "swapExactTokensForTokens(uint256,uint256,address[],address,uint256)"
-        batch.send(trader, world.uniswap_v2.router, function, amount_in, 0, path, trader, FOREVER, gas=SWAP_GAS)
+        batch.send(trader, world.uniswap_v2.router, function, amount_in, 0, path, trader, FOREVER, gas=None)
     else:
         function = "exactInputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160))"
         order = (*path, pool.fee, trader, FOREVER, amount_in, 0, sqrt_limit_x96)
-        batch.send(trader, world.uniswap_v3.router, function, order, gas=SWAP_GAS)
+        batch.send(trader, world.uniswap_v3.router, function, order, gas=None)
 
 
 def _queue_arbitrage(batch: Batch, running: RunningWorld, pool: Pool) -> str | None:

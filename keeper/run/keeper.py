@@ -8,14 +8,17 @@ from keeper.chain.signer import Signer
 from keeper.config import Config
 from keeper.errors import BadInput, Retry
 from keeper.journal import Journal, open_journal
-from keeper.model import Cleared, Mandate, Outcome, Snapshot
+from keeper.model import Cleared, HealthGoal, Mandate, Outcome, Snapshot
 from keeper.run import record
-from keeper.run.act import act, settle
+from keeper.run.act import Acting, act, settle
 from keeper.run.bind import Bound, bind
 from keeper.run.dry import dry_run
 from keeper.run.report import DryRun, Replay, Report
 from keeper.run.snapshot import outdated, take
 from keeper.run.tick import Stopwatch, Thought, think
+
+OPEN = ("sent", "unknown")
+"""Statuses of an outcome that the chain has not settled."""
 
 
 class Keeper:
@@ -90,17 +93,27 @@ class Keeper:
         return self._report(thought, None, None, (), watch)
 
     def tick(self, live: bool = False) -> tuple[Report, ...]:
-        """Every vault at one block, recorded. `live` signs, sends and confirms what was cleared.
+        """Every vault at the latest block, recorded. `live` signs, sends and follows what was cleared.
 
-        Raises BadInput when live without a signer; Unknown when the chain has not said what became of a transaction.
+        Vaults with a health factor come first. After an action, which moved the pools, the rest is looked at anew; while
+        one is still open, nothing more is signed. Raises BadInput when live without a signer.
         """
         if live and self.signer is None:
             raise BadInput("a live run needs the keeper's key: name key.keystore in the configuration")
-        watch = Stopwatch()
-        with watch.lap("read"):
-            snapshot = self.observe()
-        record.keep_rounds(self.journal, snapshot)
-        return tuple(self._tick(snapshot, mandate, live, watch.copy()) for mandate in self.bound.mandates)
+        reports: list[Report] = []
+        snapshot: Snapshot | None = None
+        for mandate in sorted(self.bound.mandates, key=lambda m: not isinstance(m.goal, HealthGoal)):
+            watch = Stopwatch()
+            if snapshot is None:
+                with watch.lap("read"):
+                    snapshot = self.observe()
+                record.keep_rounds(self.journal, snapshot)
+            report = self._tick(snapshot, mandate, live, watch)
+            reports.append(report)
+            if report.outcome is not None:
+                live = live and report.outcome.status not in OPEN
+                snapshot = None
+        return tuple(reports)
 
     def dry_run(self, name: str) -> DryRun:
         """Decide for one vault and execute the plan on a throw-away fork of the configured node."""
@@ -115,8 +128,21 @@ class Keeper:
         return record.replay(memory, tick_id)
 
     def reconcile(self) -> tuple[Outcome, ...]:
-        """Learn what became of every intent still open, before anything new is planned. Needs a signer to cancel."""
-        return settle(self.node, self.journal, self.bound, self.signer)
+        """Learn what became of every intent that is not final, before anything new is planned.
+
+        Raises BadInput without a signer, which sending again, bidding up and cancelling may need.
+        """
+        return settle(self._acting(), self.config.priority_fee)
+
+    def _acting(self) -> Acting:
+        if self.signer is None:
+            raise BadInput("this needs the keeper's key: name key.keystore in the configuration")
+        if self.signer.address != self.config.key.address:
+            raise BadInput(
+                f"the key opened is that of {self.signer.address}, key.address says {self.config.key.address}: "
+                "correct one of the two"
+            )
+        return Acting(self.node, self.journal, self.bound, self.signer)
 
     def _think(self, snapshot: Snapshot, mandate: Mandate, memory: Journal | None, watch: Stopwatch) -> Thought:
         state = record.state(memory, snapshot.chain_id, mandate.vault, self.bound.keeper)
@@ -128,9 +154,9 @@ class Keeper:
         tick_id = record.write(self.journal, thought, watch.timings)
         outcome: Outcome | None = None
         differences: tuple[str, ...] = ()
-        if live and self.signer is not None and isinstance(thought.cleared, Cleared):
+        if live and isinstance(thought.cleared, Cleared):
             with watch.lap("act"):
-                outcome, differences = act(self.node, self.journal, self.bound, self.signer, thought, self.config)
+                outcome, differences = act(self._acting(), snapshot, mandate, thought.cleared)
         return self._report(thought, tick_id, outcome, differences, watch)
 
     def _report(

@@ -1,0 +1,121 @@
+"""A cleared plan in; signed, sent, followed to its block, and compared with what was predicted for that block."""
+
+import time
+from dataclasses import dataclass
+
+from keeper import registry
+from keeper.calldata_policy import Manifest, Pool
+from keeper.chain.confirm import confirm
+from keeper.chain.node import Node
+from keeper.chain.observe import ask
+from keeper.chain.reconcile import reconcile
+from keeper.chain.signer import Signer
+from keeper.chain.submit import submit
+from keeper.errors import Retry
+from keeper.guard import MAX_GAS
+from keeper.journal import Journal
+from keeper.model import Cleared, Mandate, Outcome, Prediction, Snapshot
+from keeper.run.bind import Bound
+from keeper.simulate import differences, simulate
+from keeper.units import BPS, Bps, Wei
+
+CONFIRM_S = 90.0
+"""How long a tick waits for its transaction to be mined; afterwards the next tick's reconciliation follows it."""
+FIRST_LOOK_S = 0.05
+LONGEST_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Who acts, through which node and journal."""
+
+    node: Node
+    journal: Journal
+    bound: Bound
+    signer: Signer
+
+
+def act(who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> tuple[Outcome, tuple[str, ...]]:
+    """Submit and follow; the outcome, and where the chain did something else than predicted.
+
+    An outcome of "sent" or "unknown" is open: nothing else is signed before `settle` has closed it. Raises Retry when
+    nothing was signed; Halt and BadInput as `chain.submit`.
+    """
+    manifest = _manifest(who.bound, snapshot, mandate, cleared)
+    outcome = submit(
+        who.node,
+        who.journal.intents,
+        who.signer,
+        cleared,
+        manifest,
+        snapshot.head,
+        mandate.priority_fee,
+        mandate.max_gas_price,
+    )
+    outcome = _follow(who, outcome)
+    if outcome.status != "done":
+        return outcome, ()
+    return outcome, _compare(who, snapshot, cleared, outcome)
+
+
+def settle(who: Acting, tip: Wei) -> tuple[Outcome, ...]:
+    """Learn what became of every intent that is not final, and send again, bid up or cancel what is still open."""
+    return reconcile(who.node, who.journal.intents, who.signer, who.signer.address, who.node.head(), tip)
+
+
+def _follow(who: Acting, outcome: Outcome) -> Outcome:
+    deadline, pause = time.monotonic() + CONFIRM_S, FIRST_LOOK_S
+    while outcome.status in ("sent", "unknown") and time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+        try:
+            outcome = confirm(who.node, who.journal.intents, outcome.intent_id)
+        except Retry:  # the transaction is out: only the chain can say more, and it is asked until the time is up
+            continue
+    return outcome
+
+
+def _compare(who: Acting, snapshot: Snapshot, cleared: Cleared, outcome: Outcome) -> tuple[str, ...]:
+    """Against the replay at the mined block's own time, and against the vault as that block left it."""
+    approved = cleared.approved
+    if outcome.timestamp is None or outcome.block_hash is None:
+        return ("the block of the transaction is not known",)
+    predicted = simulate(snapshot, approved.vault, approved.plan, outcome.timestamp)
+    return (*differences(predicted, outcome), *_left_behind(who, predicted, approved.vault, outcome))
+
+
+def _left_behind(who: Acting, predicted: Prediction, vault: str, outcome: Outcome) -> tuple[str, ...]:
+    facts = next(v for v in who.bound.vaults if v.address == vault)
+    asked = registry.VAULTS[facts.kind].observe(facts, [who.bound.token(t) for t in facts.tokens], who.bound.keeper)
+    if outcome.block_hash is None:
+        return ()
+    try:
+        (found,) = ask(who.node, [asked], outcome.block_hash, who.bound.lens)
+    except Retry as error:
+        return (f"the vault could not be read in the block of the transaction: {error}",)
+    expected = tuple(a.raw for a in predicted.holdings)
+    return () if found.holdings == expected else (f"holdings: predicted {expected}, found {found.holdings}",)
+
+
+def _manifest(bound: Bound, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> Manifest:
+    vault, order = snapshot.vault(mandate.vault), cleared.approved.order
+    pools = tuple(
+        Pool(facts.pool, adapter, facts.tokens)
+        for adapter, facts in bound.venues
+        if facts.pool in vault.venues and (not mandate.venues or facts.pool in mandate.venues)
+    )
+    dearest = max((v.fee for v in snapshot.venues), default=0.0)
+    return Manifest(
+        chain_id=snapshot.chain_id,
+        vault=vault.address,
+        kind="basket" if vault.kind == "basket" else "leverage",
+        intent_id=order.intent_id,
+        epoch=vault.guard.epoch,
+        now=snapshot.head.timestamp,
+        min_nav_after=order.min_nav_after,
+        pools=pools,
+        prices=tuple((r.token, r.price_x36) for r in snapshot.rounds),
+        max_discount=Bps(vault.limits.max_deviation + mandate.max_slippage + round(dearest * BPS)),
+        max_fee=mandate.max_gas_price,
+        max_gas=MAX_GAS,
+    )

@@ -41,14 +41,14 @@ TOKENS = (
 )
 
 POOLS = (
-    PoolSpec(UNISWAP_V3, "WETH", "USDC", 500, Shape(1, 60e6, 900, 240)),
-    PoolSpec(UNISWAP_V3, "WETH", "USDC", 3_000, Shape(2, 9e6, 3_500, 220)),
-    PoolSpec(UNISWAP_V3, "WBTC", "WETH", 3_000, Shape(3, 8e6, 3_500, 220)),
-    PoolSpec(UNISWAP_V3, "WBTC", "USDC", 3_000, Shape(4, 7e6, 3_500, 220)),
+    PoolSpec(UNISWAP_V3, "WETH", "USDC", 500, Shape(1, 80e6, 2_000, 240)),
+    PoolSpec(UNISWAP_V3, "WETH", "USDC", 3_000, Shape(2, 30e6, 4_500, 220)),
+    PoolSpec(UNISWAP_V3, "WBTC", "WETH", 3_000, Shape(3, 30e6, 4_500, 220)),
+    PoolSpec(UNISWAP_V3, "WBTC", "USDC", 3_000, Shape(4, 25e6, 4_500, 220)),
     PoolSpec(UNISWAP_V3, "wstETH", "WETH", 100, Shape(5, 9e6, 120, 220)),
     PoolSpec(UNISWAP_V3, "LINK", "WETH", 3_000, Shape(6, 5e6, 3_500, 220)),
-    PoolSpec(UNISWAP_V2, "WETH", "USDC", 3_000, Shape(0, 20e6, 0, 0)),
-    PoolSpec(UNISWAP_V2, "WBTC", "WETH", 3_000, Shape(0, 8e6, 0, 0)),
+    PoolSpec(UNISWAP_V2, "WETH", "USDC", 3_000, Shape(0, 30e6, 0, 0)),
+    PoolSpec(UNISWAP_V2, "WBTC", "WETH", 3_000, Shape(0, 15e6, 0, 0)),
 )
 
 ETH_CORRELATED = 1

@@ -28,7 +28,8 @@ def submit(
 
     `manifest` is what the policy holds the calldata against; fees follow `head`'s base fee, in wei a unit of gas.
     Raises Retry before anything is signed when an earlier intent of this key is unresolved, gas is too dear or the node
-    does not answer; BadInput when the account cannot pay; Halt when the policy objects, the signer misbehaves or the journal cannot be written.
+    does not answer; BadInput when the account cannot pay; Halt when the policy objects, the signer misbehaves or the
+    journal cannot be written.
     """
     approved = cleared.approved
     order = approved.order

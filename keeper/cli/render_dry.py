@@ -1,7 +1,6 @@
 """A dry run in, the plan and the vault before and after it out."""
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,16 +14,16 @@ from keeper.units import BPS
 def dry_run(done: DryRun) -> RenderableType:
     page = report(done.report)
     if done.revert:
-        return Group(page, Padding(Text(f"the fork reverted: {done.revert}", style="bold red"), (0, 0, 1, 2)))
+        return Group(page, words.inset(Text(f"the fork reverted: {done.revert}", style="bold red")))
     if done.after is None or done.nav_after is None or done.before is None:
-        return Group(page, Padding(Text("nothing to execute", style="dim"), (0, 0, 1, 2)))
-    return Group(page, Padding(_compared(done, done.before, done.after, done.nav_after), (0, 0, 1, 2)))
+        return Group(page, words.inset(Text("nothing to execute", style="dim")))
+    return Group(page, words.inset(_compared(done, done.before, done.after, done.nav_after)))
 
 
 def _compared(done: DryRun, before: Drift, after: Drift, nav_after: int) -> RenderableType:
     base = done.report.snapshot.vault(done.report.mandate.vault).tokens[0]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", title_justify="left")
-    table.add_column("executed on a throw-away fork")
+    table.add_column("on a fork", no_wrap=True)
     table.add_column("before", justify="right")
     table.add_column("")
     table.add_column("after", justify="right")

@@ -78,5 +78,5 @@ def _verdict(verdict: Verdict) -> str:
     if isinstance(verdict, Hold):
         return f"hold, {verdict.plan.reason}"
     if isinstance(verdict, Approved):
-        return f"act, {verdict.plan.reason}, {len(verdict.plan.legs)} legs, intent {verdict.order.intent_id}"
+        return f"act, {verdict.plan.reason}, legs: {len(verdict.plan.legs)}, intent {verdict.order.intent_id}"
     return "refused, " + "; ".join(f"{r.id} {r.sentence}" for r in verdict.reasons)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -40,7 +39,7 @@ def report(one: Report) -> RenderableType:
     rows.add_column()
     for label, content in _rows(one, plan, snapshot):
         rows.add_row(label, content)
-    return Group(headline(one), Padding(rows, (0, 0, 1, 2)))
+    return Group(headline(one), words.inset(rows))
 
 
 def _rows(one: Report, plan: Plan | None, snapshot: Snapshot) -> Iterator[tuple[str, RenderableType]]:
@@ -118,11 +117,11 @@ def because(one: Report) -> str:
     if not plan.acts and plan.waiting.total > 0.0:
         wait, trade = words.amount(plan.waiting.total, base), words.amount(plan.cost.total, base)
         return f"waiting {words.duration(one.mandate.horizon_s)} costs {wait}, the best trade {trade}: not worth it yet"
-    if plan.acts and drift is not None:
-        worst = next(q for q in drift.quantities if q.name == drift.name)
-        where = "inside" if words.inside(worst) else "outside"
-        return f"{worst.name} {words.level(worst)} is {where} its band, {words.band(worst)}; best: {plan.reason}"
-    return plan.reason
+    if drift is None or not (plan.acts or drift.distance <= 1.0):
+        return plan.reason
+    worst = next(q for q in drift.quantities if q.name == drift.name)
+    where = f"{worst.name} {words.level(worst)} is {'inside' if words.inside(worst) else 'outside'} its band"
+    return f"{where}, {words.band(worst)}" + (f"; chosen: {plan.reason}" if plan.acts else "")
 
 
 def reason_table(reasons: tuple[Reason, ...]) -> RenderableType:
@@ -155,20 +154,24 @@ def _chances(one: Report) -> Text | None:
     if forecast is None or drift is None or not forecast.touches:
         return None
     named = {q.name: q for q in drift.quantities}
-    told = [f"{t.quantity} {words.level(named[t.quantity], t.barrier)}: {t.probability:.0%}" for t in forecast.touches]
-    return Text(f"to touch within {words.duration(forecast.horizon_s)}: " + " · ".join(told).replace("%", " %"))
+    told = [
+        f"{t.quantity} {words.level(named[t.quantity], t.barrier)}: {100 * t.probability:.0f} %"
+        for t in forecast.touches
+    ]
+    return Text(f"to touch within {words.duration(forecast.horizon_s)}: " + " · ".join(told))
 
 
 def candidate_table(plan: Plan, base: Token, nav_raw: int | None) -> RenderableType:
     """Every candidate's cost in parts, in the base asset, and in bps of net asset value; the chosen one marked."""
-    parts = [p for p in PARTS if any(getattr(c.cost, p) for c in plan.candidates)]
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
-    table.add_column("")
-    table.add_column(f"in {base.symbol}", no_wrap=True)
-    for part in (*parts, "total", "bps"):
-        table.add_column(part.replace("_", " "), justify="right", no_wrap=True)
     scale = 10**base.decimals
     largest = max((abs(c.cost.total) for c in plan.candidates), default=0.0) / scale
+    shown = {p: [_figure(getattr(c.cost, p) / scale, largest) for c in plan.candidates] for p in PARTS}
+    parts = [p for p in PARTS if any(figure != "-" for figure in shown[p])]
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
+    table.add_column("", width=1)
+    table.add_column(f"in {base.symbol}", min_width=20, overflow="fold")
+    for part in (*parts, "total", "bps"):
+        table.add_column(part.replace("_", " "), justify="right", no_wrap=True, min_width=6)
     for candidate in plan.candidates:
         chosen = candidate.name == (plan.reason if plan.acts else "do nothing")
         table.add_row(*_candidate(candidate, parts, scale, largest, nav_raw, chosen), style="bold" if chosen else "")
@@ -181,18 +184,26 @@ def _candidate(
     mark = Text("▸" if chosen else " ", style="green")
     if candidate.note.startswith("not possible"):
         return [mark, Text(f"{candidate.name}: {candidate.note}", style="dim", overflow="fold")]
+    name = Text.assemble(candidate.name.removeprefix(f"{words.HEALTH} "), (_remark(candidate), "not bold dim"))
     cells = [_figure(getattr(candidate.cost, part) / scale, largest) for part in parts]
     return [
         mark,
-        candidate.name,
+        name,
         *cells,
         _figure(candidate.cost.total / scale, largest),
         in_bps(candidate.cost, nav_raw),
     ]
 
 
+def _remark(candidate: Candidate) -> str:
+    """What is out of the ordinary about it."""
+    odd = [note for note in candidate.note.split(", ") if note in ("flash loan", "ends outside")]
+    return f" · {', '.join(odd)}" if odd else ""
+
+
 def _figure(value: float, largest: float) -> str:
-    return words.figure(value, largest) if value else "-"
+    shown = words.figure(value, largest)
+    return shown if any(digit in shown for digit in "123456789") else "-"
 
 
 def in_bps(cost: Cost, nav_raw: int | None) -> str:

@@ -1,7 +1,6 @@
 """A snapshot in, the vaults as they are now out."""
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +33,7 @@ def vault(snapshot: Snapshot, mandate: Mandate, feeds: tuple[Feed, ...]) -> Rend
     rows.add_row("feeds", _feeds(snapshot, one, feeds))
     if faults := one.faults(mandate):
         rows.add_row("mandate", Text("; ".join(f.sentence for f in faults), style="red"))
-    return Group(_title(mandate, one), Padding(rows, (0, 0, 1, 2)))
+    return Group(_title(mandate, one), words.inset(rows))
 
 
 def _title(mandate: Mandate, one: Vault) -> Text:
@@ -77,8 +76,8 @@ def _holdings(snapshot: Snapshot, one: Vault) -> Text:
 def _budgets(one: Vault) -> str:
     base, guard, limits = one.tokens[0], one.guard, one.limits
     return (
-        f"may lose {words.amount(guard.loss_budget_raw, base)} today ({limits.max_loss} bps an action, "
-        f"{limits.daily_loss} a day), may sell {words.amount(guard.turnover_budget_raw, base)}"
+        f"left today: to lose {words.amount(guard.loss_budget_raw, base)} ({limits.max_loss} bps an action), "
+        f"to sell {words.amount(guard.turnover_budget_raw, base)}"
     )
 
 
@@ -98,5 +97,5 @@ def _feeds(snapshot: Snapshot, one: Vault, feeds: tuple[Feed, ...]) -> Text:
         price = latest.answer / 10**latest.decimals
         text += Text(" · ") if text else Text()
         text += Text(f"{token.symbol} {words.figure(price)} ", style="red" if latest.problem else "")
-        text += Text(f"{words.duration(age)} of {words.duration(beats[token.address])}", style="dim")
+        text += Text(f"({words.duration(age)} of {words.duration(beats[token.address])})", style="dim")
     return text

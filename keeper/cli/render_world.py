@@ -5,6 +5,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from keeper.cli import words
 from keeper.world import RunningWorld
 from keeper.world.playground import PASSPHRASE, Files
 
@@ -19,8 +20,11 @@ def page(running: RunningWorld, files: Files | None) -> RenderableType:
         table.add_row(f"vault {vault.name}", vault.address)
     table.add_row("keeper", world.account("keeper"))
     for token in world.tokens:
-        table.add_row(f"token {token.symbol}", f"{token.address}   feed {world.feed(token.symbol).address}")
-    parts: list[RenderableType] = [Text("the local world is running", style="bold"), Padding(table, (0, 0, 0, 2))]
+        table.add_row(f"token {token.symbol}", f"{token.address}  feed {words.short(world.feed(token.symbol).address)}")
+    parts: list[RenderableType] = [
+        Text("the local world is running", style="bold"),
+        Padding(table, (0, 0, 0, 2), expand=False),
+    ]
     if files is not None:
         parts.append(
             Text(f"wrote {files.config} and {files.keystore.name} (passphrase: {PASSPHRASE}); now try, elsewhere:")

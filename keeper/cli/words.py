@@ -1,8 +1,9 @@
 """Numbers in, the words of a terminal out: amounts in human units, percentages, ages, and bands as small bars."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from keeper.model import Quantity, Snapshot, Token
@@ -16,7 +17,7 @@ HEALTH = "health factor"
 def figure(value: float, like: float | None = None) -> str:
     """A number with as many decimals as `like` (itself, unless given) is small."""
     size = abs(value if like is None else like)
-    return f"{value:,.{2 if size >= 100 else 4 if size >= 0.1 or size == 0 else 6}f}"
+    return f"{value:,.{2 if size >= 10 or size == 0 else 4 if size >= 0.01 else 8}f}"
 
 
 def amount(raw: int | float, token: Token) -> str:
@@ -41,9 +42,9 @@ def clock(timestamp: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In the largest unit that leaves a number over 1."""
+    """In the largest unit that it is a multiple of, or that leaves a number over 2."""
     for unit, size in (("d", SECONDS_PER_DAY), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
+        if seconds >= 2 * size or seconds == size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
@@ -86,5 +87,6 @@ def health(wad: int) -> str:
     return "no debt" if wad >= 10**30 else f"{wad / WAD:.4f}"
 
 
-def joined(words: Sequence[str]) -> str:
-    return ", ".join(words)
+def inset(content: RenderableType) -> Padding:
+    """Content under its headline, with a line of air below."""
+    return Padding(content, (0, 0, 1, 2), expand=False)

@@ -63,6 +63,13 @@ class Ticks:
             row = connection.execute(select(schema.ticks).where(schema.ticks.c.id == number)).first()
         return None if row is None else _tick(row)
 
+    def last_of(self, intent_id: Hash) -> int | None:
+        """The last tick that planned this intent."""
+        ids = select(schema.ticks.c.id).where(schema.ticks.c.intent_id == intent_id)
+        with self._database.reading() as connection:
+            found = connection.execute(ids.order_by(schema.ticks.c.id.desc()).limit(1)).scalar()
+        return None if found is None else int(found)
+
     def latest(self, limit: int = 20, vault: Address | None = None, chain_id: int | None = None) -> tuple[Tick, ...]:
         """The last ticks, newest first; of one vault, of one chain, or of all."""
         chosen = select(schema.ticks).order_by(schema.ticks.c.id.desc()).limit(limit)

@@ -32,5 +32,10 @@ def recall(journal: Journal, number: int) -> tuple[Tick, Report]:
 
 
 def outcome_of(journal: Journal, tick: Tick) -> Outcome | None:
-    """What has become of the intent that a tick opened; None when it opened none, or only rehearsed."""
-    return None if tick.intent_id is None else journal.intents.outcome(tick.intent_id)
+    """What has become of the intent that a tick opened; None when it opened none, or only rehearsed.
+
+    Ticks that plan the same thing at the same epoch name the same intent; whichever sent it was the last of them.
+    """
+    if tick.intent_id is None or journal.ticks.last_of(tick.intent_id) != tick.id:
+        return None
+    return journal.intents.outcome(tick.intent_id)

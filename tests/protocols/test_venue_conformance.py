@@ -70,6 +70,11 @@ def _amount(venue: Venue, token: Address, fraction: float) -> int:
     return amount
 
 
+def _slack(venue: Venue, token: Address) -> int:
+    """What roundings may make of the output: a unit of input lost is worth `mid` units of it."""
+    return ROUNDING + int(ROUNDING * venue.mid(token))
+
+
 def _quotable(venue: Venue, token: Address, amount: int) -> bool:
     """No for an amount beyond the window, or so small that a V2 pair gives nothing for it."""
     try:
@@ -148,7 +153,7 @@ def test_a_swap_in_two_parts_gives_no_more_than_in_one(venues, data, side, fract
         parts += venue.after(side[0], first).quote(side[0], whole - first).amount_out
     except errors.Unquotable:
         return
-    assert parts <= venue.quote(side[0], whole).amount_out + ROUNDING
+    assert parts <= venue.quote(side[0], whole).amount_out + _slack(venue, side[0])
 
 
 @every_venue
@@ -172,11 +177,13 @@ def test_the_least_input_for_an_output_buys_it(venues, data, side, fraction):
     amount = _amount(venue, side[0], fraction)
     out = venue.quote(side[0], amount).amount_out
     assume(out > 0)
+    last = venue.after(side[0], amount).mid(side[0])
+    assume(last > 0.0)
     fill = venue.quote_out(side[1], out)
     assert fill.amount_out == out
-    assert fill.amount_in <= amount + ROUNDING
-    # A unit of input lost to rounding is worth `mid` units of output.
-    assert venue.quote(side[0], fill.amount_in).amount_out >= out - ROUNDING - int(ROUNDING * venue.mid(side[0]))
+    # A unit of output lost to rounding costs 1 / `last` units of input.
+    assert fill.amount_in <= amount + ROUNDING + int(ROUNDING / last)
+    assert venue.quote(side[0], fill.amount_in).amount_out >= out - _slack(venue, side[0])
 
 
 @every_venue
@@ -211,7 +218,7 @@ def test_best_input_is_where_the_last_unit_still_buys_the_price(venues, data, si
     best = venue.best_input(side[0], price)
     assume(best > 10**4)
     whole, step = venue.quote(side[0], best).amount_out, max(1, int(best * part))
-    slack = ROUNDING + FLOAT * (whole + price * best)
+    slack = _slack(venue, side[0]) + FLOAT * (whole + price * best)
     if _quotable(venue, side[0], best - step):
         assert whole - venue.quote(side[0], best - step).amount_out >= price * step - slack
     if _quotable(venue, side[0], best + step):
@@ -235,13 +242,13 @@ def test_the_pieces_together_are_the_pool(venues, data, side, fraction):
     pieces = venue.lower()
     prices = [piece.reserve_1 / piece.reserve_0 for piece in pieces]
     assert all(left <= right * (1.0 + FLOAT) for left, right in pairwise(prices))
-    left, got = amount * (1.0 - venue.fee), 0.0
+    left, got = float(amount), 0.0
     for piece in pieces[::-1] if side[0] == TOKEN_0 else pieces:
         reserves, capacities = (piece.reserve_0, piece.reserve_1), (piece.capacity_0, piece.capacity_1)
         into = 0 if side[0] == TOKEN_0 else 1
-        taken = min(left, capacities[into])
+        taken = min(left * (1.0 - piece.fee), capacities[into])
         got += reserves[1 - into] * taken / (reserves[into] + taken)
-        left -= taken
+        left -= taken / (1.0 - piece.fee)
     assert left <= ROUNDING + FLOAT * amount
     out = venue.quote(side[0], amount).amount_out
     # What is left of the input by rounding would have bought no more than at the pool's price.

@@ -14,13 +14,31 @@ from types import FrameType
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from keeper.errors import Retry, Unknown
-from keeper.run import Keeper, Report
+from keeper.chain.signer import Signer
+from keeper.config import Config
+from keeper.errors import BadInput, Retry, Unknown
+from keeper.run import Keeper, Report, open_keeper
 from keeper.units import Hash
+from keeper.world import is_world
+from keeper.world.roles import ROLES
 
 BACKOFF_CAP_S = 15.0
 """K-30."""
 JITTER = 0.2
+
+
+def open_to_act(config: Config, signer: Signer | None) -> Keeper:
+    """As `open_keeper`. Raises BadInput too when the key is one that everybody has and the chain is not the world."""
+    keeper = open_keeper(config, signer)
+    if signer is not None and signer.address in ROLES.values():
+        genesis = keeper.node.block_at(0)
+        if genesis is None or not is_world(keeper.node.chain_id, genesis.hash):
+            keeper.close()
+            raise BadInput(
+                f"the key of {signer.address} is published and everybody's: it signs on the local world only; "
+                "use a key of your own"
+            )
+    return keeper
 
 
 @dataclass(frozen=True, slots=True)

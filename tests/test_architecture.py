@@ -16,6 +16,7 @@ PACKAGE = ROOT / "keeper"
 
 DATA = {"units", "errors", "model"}
 ADAPTERS = {"protocols", "vaults"}
+PURE_STAGES = {"costs", "decide", "forecast", "guard", "simulate"}
 
 IMPORTS: dict[str, set[str]] = {
     "units": set(),
@@ -37,13 +38,15 @@ IMPORTS: dict[str, set[str]] = {
     "config": DATA | {"codec"},
     "journal": DATA | {"codec"},
     "chain": DATA | {"calldata_policy"},
-    "world": DATA | ADAPTERS | {"abi", "chain"},
     "run": DATA
     | ADAPTERS
-    | {"abi", "chain", "codec", "config", "costs", "decide", "forecast", "guard", "journal", "registry", "world"},
-    "service": DATA | {"config", "run"},
+    | PURE_STAGES
+    | {"abi", "calldata_policy", "chain", "codec", "config", "journal", "registry"},
+    "world": DATA | ADAPTERS | {"abi", "chain", "config", "costs", "run"},
+    "doctor": DATA | ADAPTERS | {"abi", "chain", "config", "journal", "run", "world"},
+    "service": DATA | {"chain", "config", "run", "world"},
     "web": DATA | {"codec", "journal"},
-    "cli": DATA | {"chain", "codec", "config", "guard", "journal", "run", "service", "world"},
+    "cli": DATA | {"chain", "codec", "config", "doctor", "guard", "journal", "registry", "run", "service", "world"},
     "__init__": DATA | {"chain", "config", "journal", "run"},
     "__main__": {"cli"},
 }

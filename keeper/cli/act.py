@@ -13,8 +13,8 @@ from keeper.cli import exits, render_report
 from keeper.cli.app import ConfigOption, app, config_of, opened, screen
 from keeper.config import Config
 from keeper.errors import BadInput
-from keeper.run import Report, open_keeper
-from keeper.service import Listener, Service, serve
+from keeper.run import Report
+from keeper.service import Listener, Service, open_to_act, serve
 
 
 @app.command()
@@ -47,7 +47,7 @@ def run(
     if once:
         return _once(settings, key, live and not settings.run.stop_file.exists(), console, timings)
     service = Service(
-        open=lambda: open_keeper(settings, key),
+        open=lambda: open_to_act(settings, key),
         listener=Listener(show, lambda said: console.print(Text(said, style="yellow"), soft_wrap=True)),
         live=live,
         stop_file=settings.run.stop_file,

@@ -195,7 +195,12 @@ contract LeverageVault is ShareVault, ILeverageVault {
     /// @notice What `redeemInKind` of so many shares pays and takes.
     /// @return amounts Of collateral (idle and supplied) and of idle debt token, rounded down.
     /// @return debtToPay Raw units of the debt token that the caller pays, rounded up; it grows with the debt.
-    function previewRedeemInKind(uint256 shares) public view returns (uint256[] memory amounts, uint256 debtToPay) {
+    function previewRedeemInKind(uint256 shares)
+        external
+        view
+        nonReentrantView
+        returns (uint256[] memory amounts, uint256 debtToPay)
+    {
         uint256 supplied;
         (amounts, supplied, debtToPay) = _partOf(shares);
         amounts[COLLATERAL] += supplied;

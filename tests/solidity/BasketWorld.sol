@@ -19,6 +19,11 @@ abstract contract BasketWorld is Markets {
 
     function _openBasket() internal {
         _openMarkets();
+        _newBasket();
+    }
+
+    /// @dev An empty basket over the markets there are.
+    function _newBasket() internal {
         guard = new Guard(_guardSetup(_basketTokens()));
         vault = new BasketVault(_shareSetup(address(guard)), _weights(3_000, 4_000, 3_000), DRIFT_BAND_BPS);
         WorldToken[] memory tokens = _basketTokens();

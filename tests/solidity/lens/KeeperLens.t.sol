@@ -34,7 +34,7 @@ contract KeeperLensTest is Markets {
         assertEq(abi.decode(results[2].data, (uint8)), 6);
     }
 
-    function test_read_ChangesNothing() public {
+    function test_read_ChangesNothing() public view {
         Call[] memory calls = new Call[](1);
         calls[0] = Call(address(usdc), abi.encodeCall(usdc.approve, (bob, 1)));
         assertFalse(lens.read(calls)[0].ok);

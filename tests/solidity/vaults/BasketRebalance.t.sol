@@ -134,7 +134,7 @@ contract BasketRebalanceTest is BasketWorld {
     }
 
     function test_refuses_AnEmptyVault() public {
-        _openBasket();
+        _newBasket();
         _refused(_order(), _goodLegs(), abi.encodeWithSelector(IGuardErrors.EmptyVault.selector));
     }
 

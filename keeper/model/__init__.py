@@ -4,6 +4,7 @@ Everything here is frozen and holds plain data, so that a tick can be stored, re
 are integers in raw units; floats appear only in problems, beliefs, forecasts and costs: they propose, never dispose.
 """
 
+from keeper.model.belief import Beliefs, Fit, Knowledge, Regime, Score, Shape, TokenBelief, Variance
 from keeper.model.chain import (
     Feed,
     Fill,
@@ -18,10 +19,20 @@ from keeper.model.chain import (
     Token,
     Venue,
 )
-from keeper.model.decision import Approved, Cleared, Decision, Forecast, Hold, Outcome, Refused, Touch, Verdict
+from keeper.model.decision import (
+    Approved,
+    Cleared,
+    Decision,
+    Forecast,
+    Hold,
+    Interval,
+    Outcome,
+    Refused,
+    Touch,
+    Verdict,
+)
 from keeper.model.intent import MOVES, UNRESOLVED, UNSETTLED, Attempt, Intent, Intents, IntentState, Transaction
 from keeper.model.mandate import (
-    Beliefs,
     Deferred,
     Goal,
     HealthGoal,
@@ -65,6 +76,7 @@ __all__ = [
     "Failed",
     "Feed",
     "Fill",
+    "Fit",
     "Forecast",
     "Goal",
     "GuardState",
@@ -76,6 +88,8 @@ __all__ = [
     "Intent",
     "IntentState",
     "Intents",
+    "Interval",
+    "Knowledge",
     "Leg",
     "LeverageMove",
     "Limits",
@@ -95,14 +109,19 @@ __all__ = [
     "Read",
     "Reason",
     "Refused",
+    "Regime",
     "Round",
+    "Score",
     "Series",
+    "Shape",
     "Snapshot",
     "State",
     "Threshold",
     "Token",
+    "TokenBelief",
     "Touch",
     "Transaction",
+    "Variance",
     "Vault",
     "Venue",
     "Verdict",

@@ -12,21 +12,39 @@ from keeper.units import Address, BlockNumber, Gas, Hash, Timestamp, Wei
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """Probability that `quantity` reaches `barrier` within the horizon."""
+    """Probability that `quantity` reaches `barrier` within the horizon; `error` is its Monte-Carlo standard error."""
 
     quantity: str
     barrier: float
     probability: float
+    error: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where a token's log return over the horizon falls with `probability`."""
+
+    token: Address
+    probability: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Distributions over the mandate's horizon: each token's standard deviation of log price, and touches."""
+    """Distributions over the mandate's horizon: each token's standard deviation of log price, and touches.
+
+    `trusted` is False when the touches may not be acted upon before a band breaks; `notes` say what is known too
+    little of, a sentence each.
+    """
 
     model: str
     horizon_s: int
     sigma: tuple[tuple[Address, float], ...]
     touches: tuple[Touch, ...]
+    intervals: tuple[Interval, ...] = ()
+    trusted: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

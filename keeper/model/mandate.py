@@ -1,4 +1,4 @@
-"""What the operator wants, and what the keeper remembers and believes."""
+"""What the operator wants, and what the keeper remembers."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -68,6 +68,8 @@ class Mandate:
     venues: tuple[Address, ...] = ()
     """Pools that may be used; empty: all on the vault's allow-list."""
     blackouts: tuple[Window, ...] = ()
+    champion: str = "auto"
+    """The forecast model to believe; "auto": whichever scored best on each token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A vault's own memory. `acting` is the hysteresis side: True from leaving the band until back at the target."""
+    """A vault's own memory. `acting` is the hysteresis side: whether it was last seen outside its band."""
 
     vault: Address
     acting: bool = False
@@ -88,16 +90,3 @@ class State:
     open_intents: tuple[Hash, ...] = ()
     last_failure_at: Timestamp | None = None
     failures: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Beliefs:
-    """Fitted parameters: annual volatility a token and pairwise correlation, with the window they came from."""
-
-    model: str
-    volatility: tuple[tuple[Address, float], ...]
-    correlation: tuple[tuple[Address, Address, float], ...]
-    fitted_at: Timestamp
-    window_s: int
-    fingerprint: Hash
-    """SHA-256 of the data fitted on."""

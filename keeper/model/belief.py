@@ -1,0 +1,101 @@
+"""What the keeper believes of prices: fitted numbers by name, how they scored, and where it knows too little."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from keeper.units import Address, Hash, Timestamp
+
+Regime = Literal["calm", "rising", "crisis", "unknown"]
+Knowledge = Literal["fitted", "short", "constant", "dead", "unknown"]
+"""fitted: models compete. short: too little history for them, the baseline speaks. constant: the price never moved.
+dead: its feed went silent. unknown: nothing to go by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One model's estimated numbers, by name, for forecasts over `horizon_s`."""
+
+    model: str
+    horizon_s: int
+    numbers: tuple[tuple[str, tuple[float, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a price moves within `horizon_s`, in units of the forecast's standard deviation of log price.
+
+    `final` holds quantiles of the log return at `levels`; `rise` and `fall` those of its highest point and of its
+    lowest, negated. `spread` is the standard deviation of log(realised variance / forecast variance).
+    """
+
+    horizon_s: int
+    levels: tuple[float, ...]
+    final: tuple[float, ...]
+    rise: tuple[float, ...]
+    fall: tuple[float, ...]
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Resolved forecasts of `model` against those of `baseline`: mean losses, and the skill 1 - loss/baseline loss.
+
+    `low` and `high` bound the skill with 90 % confidence, by block bootstrap.
+    """
+
+    model: str
+    baseline: str
+    measure: Literal["qlike", "brier"]
+    horizon_s: int
+    loss: float
+    baseline_loss: float
+    skill: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Variance:
+    """A model's variance of log price over `horizon_s`, seen from the last price."""
+
+    model: str
+    horizon_s: int
+    variance: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBelief:
+    """What is believed of one token, and in `note` one sentence on why.
+
+    `champion` is the model that speaks under "auto". `trusted` is False when its touches did no better than the
+    unconditional frequency: then only reactive bands are safe.
+    """
+
+    token: Address
+    knowledge: Knowledge
+    note: str
+    champion: str
+    trusted: bool
+    regime: Regime
+    last_at: Timestamp
+    variances: tuple[Variance, ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    fits: tuple[Fit, ...] = ()
+    scores: tuple[Score, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """Fitted parameters: annual volatility a token and pairwise correlation, with the window they came from."""
+
+    model: str
+    volatility: tuple[tuple[Address, float], ...]
+    correlation: tuple[tuple[Address, Address, float], ...]
+    fitted_at: Timestamp
+    window_s: int
+    fingerprint: Hash
+    """SHA-256 of the data fitted on."""
+    tokens: tuple[TokenBelief, ...] = ()
+    pooled: tuple[Fit, ...] = ()
+    """Models fitted on all tokens together."""

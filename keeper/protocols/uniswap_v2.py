@@ -18,7 +18,7 @@ ADAPTER = 1
 KEEP_PER_MILLE = 997
 FEE = 0.003
 RESERVE_MAX = 2**112 - 1  # the pair stores its reserves as uint112 and reverts beyond
-SWAP_GAS = Gas(70_000)
+SWAP_GAS = Gas(75_000)  # measured: the router's 98,000 less a transaction's 21,000, in the local world
 
 
 @dataclass(frozen=True, slots=True)

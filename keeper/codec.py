@@ -13,6 +13,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, Literal, TypeVar, Union
 
 from keeper import model
@@ -45,6 +46,7 @@ class Codec:
         """Raises TypeError for a field type that JSON cannot hold, and when two classes share a tag."""
         self.classes = _with_fields(classes)
         self._tags = {kind: tag for tag, kind in self.classes.items()}
+        self._known: dict[Any, tuple[_Step, _Step]] = {}
         self._required = {kind: _required(kind) for kind in self.classes.values()}
         self._fields: dict[type, dict[str, tuple[_Step, _Step]]] = {}
         for kind in self.classes.values():
@@ -77,6 +79,11 @@ class Codec:
     def _steps(self, hint: Any) -> tuple[_Step, _Step]:
         """Encoder and decoder of one declared type."""
         hint = _bare(hint)
+        if hint not in self._known:
+            self._known[hint] = self._made(hint)
+        return self._known[hint]
+
+    def _made(self, hint: Any) -> tuple[_Step, _Step]:
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
         if hint in _PLAIN:
             return _PLAIN[hint]
@@ -280,6 +287,7 @@ def _bare(hint: Any) -> Any:
     return type(None) if hint is None else hint
 
 
+@cache
 def _declared(kind: Any) -> dict[str, Any]:
     """A dataclass's fields and their types, in order."""
     hints = typing.get_type_hints(kind)

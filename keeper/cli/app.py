@@ -13,7 +13,8 @@ from rich.console import Console
 from keeper.chain.signer import Signer
 from keeper.config import Config, load
 from keeper.errors import BadInput, Retry
-from keeper.run import Keeper, open_keeper
+from keeper.run import Keeper
+from keeper.service import open_to_act
 
 WIDTH = 100
 """Characters of a line where the screen does not say: every page fits it."""
@@ -68,7 +69,7 @@ def config_of(context: typer.Context, config: Path | None) -> Config:
 def opened(config: Config, signer: Signer | None = None) -> Iterator[Keeper]:
     """A bound keeper for a command that runs once: a node that does not answer is then the operator's to mend."""
     try:
-        keeper = open_keeper(config, signer)
+        keeper = open_to_act(config, signer)
     except Retry as error:
         raise BadInput(str(error)) from error
     with keeper:
@@ -87,4 +88,4 @@ def screen() -> Console:
 
 
 # They register themselves, in the order in which a newcomer needs them.
-from keeper.cli import begin, look, act, past  # noqa: E402, F401, I001
+from keeper.cli import demo, begin, look, act, past  # noqa: E402, F401, I001

@@ -1,0 +1,106 @@
+"""The moments of a demo in, one PNG out: prices, weights against bands, the health factor against its floor."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from keeper.model import Quantity
+from keeper.run import Report
+from keeper.world.demo.ledger import left
+from keeper.world.demo.play import Moment
+
+COLOURS = {"USDC": "#2775ca", "WETH": "#7a5cd6", "WBTC": "#e8912d"}
+HEALTH = "#1b998b"
+FLOOR = "#c0392b"
+
+
+def draw(moments: Sequence[Moment], path: Path) -> None:
+    """Write the picture. A dot is an action, at the value that it found; dashed is what would be had nobody acted."""
+    figure, axes = plt.subplots(3, 1, figsize=(10, 11), sharex=True, height_ratios=(1, 1.6, 1.4))
+    hours = [(m.timestamp - moments[0].timestamp) / 3600 for m in moments]
+    _prices(axes[0], hours, moments)
+    for axis, kind in ((axes[1], "basket"), (axes[2], "leverage")):
+        reports = [next(r for r in m.reports if r.mandate.kind == kind) for m in moments]
+        (_weights if kind == "basket" else _health)(axis, hours, reports, [m.usd for m in moments])
+    axes[2].set_xlabel("hours")
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _prices(axis: Axes, hours: Sequence[float], moments: Sequence[Moment]) -> None:
+    for token in moments[0].usd:
+        first = moments[0].usd[token]
+        axis.plot(hours, [100 * m.usd[token] / first for m in moments], color=COLOURS[token], label=token)
+    _dress(axis, "The market falls and wobbles", "price, first = 100")
+
+
+def _weights(axis: Axes, hours: Sequence[float], reports: Sequence[Report], usd: Sequence[dict[str, float]]) -> None:
+    for first in _quantities(reports[0]):
+        colour = COLOURS.get(first.name, "grey")
+        axis.axhspan(100 * first.low, 100 * first.high, color=colour, alpha=0.08, lw=0)
+        axis.axhline(100 * first.target, color=colour, lw=0.6, ls=":")
+        _line(axis, hours, reports, first.name, colour, 100.0)
+    start = {q.name: q.value for q in _quantities(reports[0])}
+    held = [{t: w * prices.get(t, 1.0) / usd[0].get(t, 1.0) for t, w in start.items()} for prices in usd]
+    drifted = [100 * values["WETH"] / sum(values.values()) for values in held]
+    axis.plot(hours, drifted, color=COLOURS["WETH"], ls="--", lw=0.9, alpha=0.6, label="had nobody acted")
+    _dress(axis, "Basket: weights and their bands; dots are rebalances", "weight, %")
+
+
+def _health(axis: Axes, hours: Sequence[float], reports: Sequence[Report], usd: Sequence[dict[str, float]]) -> None:
+    first = _quantities(reports[0])[0]
+    axis.axhspan(first.low, first.high, color=HEALTH, alpha=0.08, lw=0, label="mandate's band")
+    axis.axhline(first.target, color=HEALTH, lw=0.6, ls=":", label="target")
+    _line(axis, hours, reports, first.name, HEALTH, 1.0)
+    drifted = [first.value * prices["WETH"] / usd[0]["WETH"] for prices in usd]
+    axis.plot(hours, drifted, color=HEALTH, ls="--", lw=0.9, alpha=0.6, label="had nobody acted")
+    axis.axhline(1.0, color=FLOOR, lw=1.2, label="liquidation")
+    axis.set_ylim(bottom=0.95, top=max(_named(r, first.name).value for r in reports) + 0.1)
+    _dress(axis, "Levered position: health factor and its band; dots are de-leverings", "health factor")
+
+
+def _line(axis: Axes, hours: Sequence[float], reports: Sequence[Report], name: str, colour: str, scale: float) -> None:
+    """The value at each look, and after an action the one it left, at the same time."""
+    times: list[float] = []
+    values: list[float] = []
+    found: list[tuple[float, float]] = []
+    for hour, report in zip(hours, reports, strict=True):
+        times.append(hour)
+        values.append(scale * _named(report, name).value)
+        if _done(report):
+            found.append((hour, values[-1]))
+            times.append(hour)
+            values.append(scale * left(report, name))
+    axis.plot(times, values, color=colour, label=name)
+    _dots(axis, found, colour)
+
+
+def _dots(axis: Axes, points: Sequence[tuple[float, float]], colour: str) -> None:
+    axis.scatter([x for x, _ in points], [y for _, y in points], color=colour, s=28, zorder=3)
+
+
+def _dress(axis: Axes, title: str, unit: str) -> None:
+    axis.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    axis.set_ylabel(unit)
+    axis.grid(alpha=0.2)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+
+
+def _done(report: Report) -> bool:
+    return report.outcome is not None and report.outcome.status == "done"
+
+
+def _quantities(report: Report) -> tuple[Quantity, ...]:
+    return report.decision.drift.quantities if report.decision.drift else ()
+
+
+def _named(report: Report, name: str) -> Quantity:
+    return next(q for q in _quantities(report) if q.name == name)

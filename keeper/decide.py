@@ -35,8 +35,6 @@ from keeper.units import BPS, Gas, Timestamp, bps_up
 
 SLOT_S = 12
 """Seconds from the snapshot to the block that a plan is predicted for."""
-RELEASE = 0.5
-"""A vault that has left its band is brought back until its drift is under this share of it."""
 TURNOVER_MARGIN = 0.99
 FLASH_GAS = Gas(180_000)
 """What Aave's flashLoanSimple adds; the rehearsal measures."""
@@ -53,7 +51,7 @@ def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, s
         return Decision(Refused(reasons), state, None, None)
     problem, drift = vault.problem(snapshot, mandate), vault.drift(snapshot, mandate)
     expected = forecasting.forecast(problem, drift, beliefs, mandate)
-    if not _outside(drift, state):
+    if drift.distance <= 1.0:
         plan = Plan((), None, Cost(), Cost(), "inside the band: " + _nearest(drift))
         return Decision(Hold(plan), replace(state, acting=False), drift, expected)
     plans = _plans(snapshot, vault, problem, expected, mandate)
@@ -61,10 +59,6 @@ def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, s
     if plans[0].acts:
         verdict = _first_approved(_verdict(snapshot, vault, state, mandate, plan) for plan in plans)
     return Decision(verdict, replace(state, acting=True), drift, expected)
-
-
-def _outside(drift: Drift, state: State) -> bool:
-    return drift.distance > (RELEASE if state.acting else 1.0)
 
 
 def _nearest(drift: Drift) -> str:

@@ -25,7 +25,6 @@ from tests.scene import (
     snapshot,
 )
 
-DRIFTED: dict[str, Any] = {"weth": 300.0, "wbtc": 10.0, "usdc": 600_000.0}  # 42.9 % WETH, 28.6 % WBTC, 28.6 % USDC
 FAR: dict[str, Any] = {"weth": 360.0, "wbtc": 10.0, "usdc": 500_000.0}  # 49.5 % WETH
 
 
@@ -64,13 +63,6 @@ def test_inside_the_band_it_holds_and_forgets_that_it_was_acting() -> None:
     found = decision(State(STATE.vault, acting=True), weth=283.0, wbtc=10.5, usdc=620_000.0)
     assert isinstance(found.verdict, Hold)
     assert not found.state.acting
-
-
-def test_hysteresis_brings_it_back_to_half_the_band() -> None:
-    assert isinstance(decision(**DRIFTED).verdict, Hold)
-    assert isinstance(
-        decision(State(STATE.vault, acting=True), rules={"policy": Threshold("target")}, **DRIFTED).verdict, Approved
-    )
 
 
 def test_doing_nothing_is_always_a_candidate_and_wins_when_gas_is_dear() -> None:

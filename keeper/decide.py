@@ -49,7 +49,10 @@ def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, s
     vault = snapshot.vault(mandate.vault)
     if reasons := guard.preflight(snapshot, vault, state, mandate):
         return Decision(Refused(reasons), state, None, None)
-    problem, drift = vault.problem(snapshot, mandate), vault.drift(snapshot, mandate)
+    try:
+        problem, drift = vault.problem(snapshot, mandate), vault.drift(snapshot, mandate)
+    except Refusal as error:  # such as a lending market without a price of its own
+        return Decision(Refused((Reason(error.code, f"{mandate.name}: {error}"),)), state, None, None)
     expected = forecasting.forecast(problem, drift, beliefs, mandate)
     if drift.distance <= 1.0:
         plan = Plan((), None, Cost(), Cost(), "inside the band: " + _nearest(drift))

@@ -17,7 +17,7 @@ from tests.run.settings import config
 SEED = 11
 
 
-@pytest.fixture()
+@pytest.fixture
 def keeper(fork: RunningWorld, tmp_path: Path) -> Iterator[Keeper]:
     with open_keeper(config(fork, tmp_path)) as opened:
         yield opened

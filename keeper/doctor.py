@@ -8,11 +8,11 @@ from typing import Literal
 
 from keeper import abi
 from keeper.chain.anvil import find_anvil
-from keeper.chain.node import Node, quantity
+from keeper.chain.node import Node, RpcError, quantity
 from keeper.chain.observe import Lens, ask
 from keeper.chain.signer import open_keystore
 from keeper.config import Config, load
-from keeper.errors import BadInput, Halt, Retry
+from keeper.errors import BadInput, Halt, Refusal, Retry
 from keeper.journal import open_journal
 from keeper.model import Feed, Head, Mandate, Round, Snapshot
 from keeper.protocols import chainlink, lens
@@ -57,7 +57,7 @@ def examine(path: Path, environ: Mapping[str, str]) -> tuple[Check, ...]:
         found += _providers(config)
         if all(one.status != "fail" for one in found):
             found += _chain(config, node)
-    except (BadInput, Halt, Retry) as error:
+    except (BadInput, Halt, Refusal, Retry, RpcError) as error:
         found.append(Check("chain", "fail", str(error)))
     finally:
         node.close()
@@ -74,7 +74,7 @@ def _providers(config: Config) -> Iterator[Check]:
             yield Check(name, "ok", f"{node.name} is on chain {config.chain.id}, at block {head.number}")
             yield _age(name, node, head)
             yield _history(name, node, head, config)
-        except (BadInput, Retry) as error:
+        except (BadInput, Retry, RpcError) as error:
             yield Check(name, "fail", str(error))
         finally:
             node.close()

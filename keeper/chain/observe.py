@@ -45,6 +45,14 @@ def ask(node: Node, questions: Sequence[Question[Any]], block_hash: Hash, lens: 
     return answers(questions, reads, returned)
 
 
+def has_code(node: Node, address: Address, block_hash: Hash) -> bool:
+    """Whether a contract lies at `address` in that block. Raises as `ask`."""
+    try:
+        return bool(node.call("eth_getCode", [address, {"blockHash": block_hash}], data))
+    except RpcError as error:
+        raise explained(error, block_hash) from error
+
+
 def distinct(questions: Sequence[Question[Any]]) -> list[Read]:
     """The questions' reads, in order, each (target, calldata) once."""
     seen = {(read.target, read.calldata): read for question in questions for read in question.reads}

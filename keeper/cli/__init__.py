@@ -9,6 +9,7 @@ from typer import Abort
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from keeper.chain.node import RpcError
 from keeper.cli import crash, exits
 from keeper.cli.app import app
 from keeper.errors import BadInput, Halt, Refusal, Retry, Unknown
@@ -19,6 +20,7 @@ _FAILURES: tuple[tuple[type[Exception], int], ...] = (
     (Unknown, exits.UNKNOWN),
     (Halt, exits.HALTED),
     (Retry, exits.RETRY),
+    (RpcError, exits.RETRY),
 )
 
 

@@ -14,8 +14,8 @@ HALTED = 5
 
 
 def of_reasons(reasons: Iterable[Reason]) -> int:
-    """A mandate's own faults (M-...) are the operator's input; any other guard refuses."""
-    return BAD_INPUT if all(reason.id.startswith("M-") for reason in reasons) else REFUSED
+    """A mandate's own faults (M-...) and a key without the role (C-1) are the operator's input; other guards refuse."""
+    return BAD_INPUT if all(reason.id.startswith("M-") or reason.id == "C-1" for reason in reasons) else REFUSED
 
 
 def of_report(report: Report) -> int:

@@ -131,7 +131,7 @@ class AaveV3Market:
 
     def price(self, asset: Address) -> int:
         """The oracle's price of the asset; an account in e-mode may be valued at its category's instead."""
-        return self._reserve(asset)[1].price
+        return _priced(self._reserve(asset)[1].price, asset)
 
     def flash_premium(self, amount_raw: int) -> int:
         return aave.percent_mul_half_up(amount_raw, self.flash_total)
@@ -164,6 +164,13 @@ class AaveV3Market:
         return next(category for category in self.categories if category.index == account.category)
 
 
+def _priced(price: int, asset: Address) -> int:
+    """The price itself; Refusal C-17 where the market's oracle gave none: the market reverts there too."""
+    if price == 0:
+        raise errors.Refusal("C-17", f"the lending market's oracle has no price of {asset}")
+    return price
+
+
 def _supply(reserve: Reserve, scaled: int, timestamp: Timestamp) -> int:
     return aave.ray_mul_half_up(scaled, reserve.income_index(timestamp))
 
@@ -181,7 +188,7 @@ def _health(market: AaveV3Market, account: Account, timestamp: Timestamp) -> _He
         if not (pledged or owed):
             continue
         own, category = reserve.configuration, market._category(account, reserve)
-        price = category.price if category and category.price else reserve.price
+        price = _priced(category.price if category and category.price else reserve.price, reserve.asset)
         if pledged and own.threshold:
             value = _supply(reserve, supplied, timestamp) * price // own.unit
             collateral += value
@@ -364,7 +371,7 @@ def _require_cover(market: AaveV3Market, reserve: Reserve, account: Account, amo
         raise errors.Refusal("57", f"the collateral of {account.address} has a loan-to-value of 0")
     _require_health(health.health_factor, at_least=WAD + 1)
     category = market._category(account, reserve)
-    price = category.price if category and category.price else reserve.price
+    price = _priced(category.price if category and category.price else reserve.price, reserve.asset)
     debt = health.debt + amount * price // reserve.configuration.unit
     needed = aave.percent_div_half_up(debt, health.loan_to_value)
     if needed > health.collateral:

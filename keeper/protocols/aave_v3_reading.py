@@ -13,7 +13,7 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
 from keeper import errors
-from keeper.model import Question, Read
+from keeper.model import Failed, Question, Read
 from keeper.protocols import wire
 from keeper.protocols.aave_v3 import AaveV3Market, Account, Category
 from keeper.protocols.aave_v3_math import RateCurve
@@ -161,7 +161,6 @@ def _reserve(facts: AaveV3Facts, known: ReserveFacts) -> Question[Reserve]:
         Read(known.variable_debt_token, wire.calldata("scaledTotalSupply()"), wire.uint),
         Read(known.stable_debt_token, wire.calldata("getSupplyData()"), wire.uints(4)),
         Read(known.asset, wire.calldata("balanceOf(address)", known.a_token), wire.uint),
-        _price(facts, known.asset),
         Read(known.strategy, wire.calldata("OPTIMAL_USAGE_RATIO()"), wire.uint),
         Read(known.strategy, wire.calldata("getBaseVariableBorrowRate()"), wire.uint),
         Read(known.strategy, wire.calldata("getVariableRateSlope1()"), wire.uint),
@@ -170,7 +169,8 @@ def _reserve(facts: AaveV3Facts, known: ReserveFacts) -> Question[Reserve]:
     asked = _answered(facts.pool, reads)
 
     def build(answers: Sequence[Any]) -> Reserve:
-        words, supply, debt, (principal, _, stable_rate, stable_at), cash, price, *curve = asked.build(answers)
+        *found, price = answers
+        words, supply, debt, (principal, _, stable_rate, stable_at), cash, *curve = asked.build(found)
         if _facts_of(known.asset, words) != known:
             raise _stale(facts.pool, f"the reserve of {known.asset} has another rate strategy")
         configuration, income, income_rate, debt_index, debt_rate, _, updated_at = words[:7]
@@ -195,10 +195,10 @@ def _reserve(facts: AaveV3Facts, known: ReserveFacts) -> Question[Reserve]:
             stable_rate=stable_rate,
             stable_updated_at=Timestamp(stable_at),
             cash=cash,
-            price=price,
+            price=0 if isinstance(price, Failed) else price,
         )
 
-    return Question(asked.reads, build)
+    return Question((*asked.reads, _price(facts, known.asset)), build)
 
 
 def _account(facts: AaveV3Facts, account: Address) -> Question[Account]:

@@ -94,8 +94,8 @@ class Configuration:
 class Reserve:
     """A reserve as it was last written, with what surrounds it. `cash` is the underlying that the aToken holds.
 
-    `price` is the market oracle's, in its base currency's units per whole token. Stable debt is what others owe: an
-    account followed here has none.
+    `price` is the market oracle's, in its base currency's units per whole token; 0 when it gave none. Stable debt is
+    what others owe: an account followed here has none.
     """
 
     asset: Address

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from keeper import abi, registry
-from keeper.chain.node import Node, data
-from keeper.chain.observe import Lens, ask
+from keeper.chain.node import Node
+from keeper.chain.observe import Lens, ask, has_code
 from keeper.config import Config, mandate
 from keeper.errors import BadInput
 from keeper.model import Feed, Head, Mandate, Question, Token
@@ -100,7 +100,7 @@ def _distinct(items: Iterable[T]) -> list[T]:
 
 def _require_code(node: Node, head: Head, named: Sequence[tuple[str, Address]]) -> None:
     for name, address in named:
-        if not node.call("eth_getCode", [address, {"blockHash": head.hash}], data):
+        if not has_code(node, address, head.hash):
             raise BadInput(
                 f"{name}: {address} has no code on chain {node.chain_id} at block {head.number}: "
                 "check the address and the chain"

@@ -7,8 +7,8 @@ from typing import Any
 
 from keeper import abi, registry
 from keeper.chain.http import Endpoint
-from keeper.chain.node import Node, data, quantity
-from keeper.chain.observe import Lens, ask
+from keeper.chain.node import Node, quantity
+from keeper.chain.observe import Lens, ask, has_code
 from keeper.config.template import Draft, VaultDraft
 from keeper.errors import BadInput, Retry
 from keeper.model import Question, Read, Token, Vault
@@ -56,7 +56,7 @@ def survey(
         return ask(node, questions, head.hash, reader)
 
     for vault in vaults:
-        if not node.call("eth_getCode", [vault, {"blockHash": head.hash}], data):
+        if not has_code(node, vault, head.hash):
             raise BadInput(
                 f"vault {vault} has no code on chain {node.chain_id} at block {head.number}: "
                 "check the address and the chain"

@@ -1,0 +1,486 @@
+"""Pools as ladders and prices in, what every pool would trade at those prices out; and the prices that meet a demand.
+
+The same source runs interpreted and compiled, with the same result to the last bit: it uses only additions,
+multiplications, divisions and square roots, which IEEE 754 defines exactly, in a fixed order.
+
+Notation of MATH: ν are prices, Ψ the net trade of all pools, d the demand, γ = 1 - fee. Pool i trades the tokens
+`pairs[i]`; its edge e = 2i sells token 0 into it, e = 2i + 1 token 1. Along an edge the root price u (of the token sold
+in the token bought, before the fee) falls through steps of constant liquidity `steps[first[e]:first[e + 1]]`, one row
+(top, bottom, liquidity, in_at_top, out_at_top) each: at u in a step, in = in_at_top + L (1/u - 1/top) net of the fee
+and out = out_at_top + L (top - u). Amounts are in units of value, so that prices are near 1.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_LOOSE = 1e-9
+"""A pivot below this share of its own diagonal: nothing that trades now holds this token's price."""
+_STALL = 4
+"""Iterations without progress after which rounding is taken to be all that is left, ..."""
+_NEAR = 1e5
+"""... once the residual is within this factor of the goal."""
+_FAR = 1e6
+"""A price this many times its start: no amount of the numeraire buys what is demanded."""
+_CUTS = 8
+"""Evaluations a line search may take."""
+RESIDUAL, BOUND, OBJECTIVE, SHORTFALL, STEPS, EVALUATIONS = 0, 1, 2, 3, 4, 5
+"""Places in the report that `solve` fills."""
+
+
+def find_step(u: float, first: int, last: int, steps: Floats) -> int:
+    """The step of an edge that root price `u` < top lies in, or in the gap below; rows first to last."""
+    low, high = first, last
+    while low < high:
+        middle = (low + high + 1) // 2
+        if steps[middle, 0] > u:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def respond(
+    prices: Floats,
+    live: Ints,
+    pairs: Ints,
+    keep: Floats,
+    lead: Floats,
+    first: Ints,
+    steps: Floats,
+    worth: Floats,
+    matrix: Floats,
+) -> None:
+    """Fill `worth` with ν_j Ψ_j(ν) and `matrix` with the dual's Hessian scaled by ν on both sides.
+
+    Edge e trades when ν_in < ν_out `lead[e]`, lead = γ top²; down to u = sqrt(ν_in / (γ ν_out)). It adds
+    w = ½ L u ν_out to the diagonal and -w off it: the scaled Hessian is the Laplacian of the pools that trade.
+    """
+    worth[:] = 0.0
+    matrix[:, :] = 0.0
+    for at in range(live.size):
+        i = live[at]
+        sold, bought, edge = pairs[i, 0], pairs[i, 1], 2 * i
+        if prices[sold] >= prices[bought] * lead[edge]:
+            sold, bought, edge = bought, sold, edge + 1
+            if prices[sold] >= prices[bought] * lead[edge]:
+                continue
+        p_in, p_out = prices[sold], prices[bought]
+        u = math.sqrt(p_in / (p_out * keep[i]))
+        k = find_step(u, first[edge], first[edge + 1] - 1, steps)
+        top, depth = steps[k, 0], steps[k, 2]
+        if u >= steps[k, 1]:
+            w = 0.5 * depth * u * p_out
+            matrix[sold, sold] += w
+            matrix[bought, bought] += w
+            matrix[sold, bought] -= w
+            matrix[bought, sold] -= w
+        else:
+            u = steps[k, 1]
+        fallen = depth * (top - u)
+        worth[sold] -= p_in * (steps[k, 3] + fallen / (u * top)) / keep[i]
+        worth[bought] += p_out * (steps[k, 4] + fallen)
+
+
+def direction(matrix: Floats, residual: Floats, base: int, nudge: float, column: Floats, step: Floats) -> None:
+    """Solve matrix · step = -residual with step[base] = 0, by LDLᵀ on the lower half, skipping zeros; destroys matrix.
+
+    A token whose pivot vanishes is held by nothing that trades: it moves by `nudge` against its residual.
+    """
+    n = residual.size
+    for j in range(n):
+        step[j] = -residual[j]
+        matrix[base, j] = 0.0
+        matrix[j, base] = 0.0
+    step[base] = 0.0
+    matrix[base, base] = 1.0
+    whole = np.empty(n)
+    for j in range(n):
+        whole[j] = matrix[j, j]
+    for k in range(n):
+        pivot = matrix[k, k]
+        if pivot <= _LOOSE * whole[k] or pivot <= 0.0:
+            matrix[k, k] = 0.0
+            for i in range(k + 1, n):
+                matrix[i, k] = 0.0
+            continue
+        for i in range(k + 1, n):
+            column[i] = matrix[i, k]
+        for i in range(k + 1, n):
+            if column[i] != 0.0:
+                factor = column[i] / pivot
+                for j in range(k + 1, i + 1):
+                    matrix[i, j] -= factor * column[j]
+                step[i] -= factor * step[k]
+                matrix[i, k] = factor
+    for k in range(n - 1, -1, -1):
+        pivot = matrix[k, k]
+        if pivot > 0.0:
+            step[k] /= pivot
+        elif step[k] > 0.0:
+            step[k] = nudge
+        elif step[k] < 0.0:
+            step[k] = -nudge
+        for i in range(k + 1, n):
+            step[k] -= matrix[i, k] * step[i]
+
+
+def slope(worth: Floats, trial: Floats, demand: Floats, prices: Floats, step: Floats, base: int) -> float:
+    """Derivative of the dual along ν (1 + t step), at the prices `trial` that `worth` belongs to."""
+    total = 0.0
+    for j in range(demand.size):
+        if j != base:
+            total += (worth[j] / trial[j] - demand[j]) * prices[j] * step[j]
+    return total
+
+
+def span(prices: Floats, base: int, live: Ints, pairs: Ints, first: Ints, steps: Floats) -> None:
+    """Set `prices` from 1 at the base along the tree of deepest pools, each at its mid; unreached tokens stay."""
+    n = prices.size
+    deepest, link = np.zeros((n, n)), np.full((n, n), -1, np.int64)
+    for at in range(live.size):
+        i = live[at]
+        a, b = pairs[i, 0], pairs[i, 1]
+        if first[2 * i] < first[2 * i + 1] and first[2 * i + 1] < first[2 * i + 2]:
+            depth = steps[first[2 * i], 2]
+            if depth > deepest[a, b]:
+                deepest[a, b] = depth
+                deepest[b, a] = depth
+                link[a, b] = i
+                link[b, a] = i
+    done, offer, offered = np.zeros(n, np.bool_), np.zeros(n), np.ones(n)
+    at = base
+    price = 1.0
+    while at >= 0:
+        done[at] = True
+        prices[at] = price
+        best = -1
+        for j in range(n):
+            if done[j]:
+                continue
+            i = link[at, j]
+            if i >= 0:
+                edge = 2 * i if pairs[i, 0] == at else 2 * i + 1
+                rate = steps[first[edge], 0] / steps[first[edge ^ 1], 0]  # token j per token `at`, at the mid
+                worth = price * deepest[at, j] / math.sqrt(rate)
+                if worth > offer[j]:
+                    offer[j] = worth
+                    offered[j] = price / rate
+            if offer[j] > 0.0 and (best < 0 or offer[j] > offer[best]):
+                best = j
+        at = best
+        if best >= 0:
+            price = offered[best]
+
+
+def newton(
+    prices: Floats,
+    demand: Floats,
+    base: int,
+    live: Ints,
+    pairs: Ints,
+    keep: Floats,
+    lead: Floats,
+    first: Ints,
+    steps: Floats,
+    goal: float,
+    radius: float,
+    limit: int,
+    worth: Floats,
+    report: Floats,
+) -> None:
+    """Move `prices` to the minimum of -Σ ν_j d_j + Σ arb_i(ν), until Σ |ν_j (Ψ_j - d_j)| is at most `goal`.
+
+    A semismooth Newton in relative price changes. The dual is convex along each step: a step that overshoots is cut
+    where the slope vanishes, and `radius` bounds the relative change of any price.
+    """
+    n = prices.size
+    residual, matrix = np.zeros(n), np.zeros((n, n))
+    trial, column, step, origin = prices.copy(), np.zeros(n), np.zeros(n), prices.copy()
+    respond(prices, live, pairs, keep, lead, first, steps, worth, matrix)
+    report[EVALUATIONS] += 1.0
+    best, stalled = math.inf, 0
+    for _ in range(limit):
+        left, farthest = 0.0, 0.0
+        for j in range(n):
+            residual[j] = 0.0 if j == base else worth[j] - prices[j] * demand[j]
+            left += abs(residual[j])
+            farthest = max(farthest, prices[j] / origin[j])
+            if abs(residual[j]) < 1e-3 * goal:
+                residual[j] = 0.0
+        stalled = 0 if left < 0.5 * best else stalled + 1
+        best = min(best, left)
+        report[RESIDUAL] = left
+        if left <= goal or (stalled > _STALL and left < _NEAR * goal) or farthest > _FAR:
+            break
+        direction(matrix, residual, base, 0.25 * radius, column, step)
+        report[STEPS] += 1.0
+        longest, start = 0.0, 0.0
+        for j in range(n):
+            longest = max(longest, abs(step[j]))
+        if longest > radius:
+            for j in range(n):
+                step[j] *= radius / longest
+            longest = radius
+        for j in range(n):
+            start += residual[j] * step[j]
+        low, high, low_slope, high_slope, part, now = 0.0, 1.0, start, 0.0, 1.0, 0.0
+        for attempt in range(_CUTS):
+            for j in range(n):
+                trial[j] = prices[j] * (1.0 + part * step[j])
+            respond(trial, live, pairs, keep, lead, first, steps, worth, matrix)
+            report[EVALUATIONS] += 1.0
+            now = slope(worth, trial, demand, prices, step, base)
+            if now <= -0.5 * start and (attempt == 0 or now >= 0.5 * start):
+                break
+            if now > 0.0:
+                high, high_slope = part, now
+            else:
+                low, low_slope = part, now
+            cut = -low_slope / (high_slope - low_slope)
+            part = low + (high - low) * min(0.9, max(0.1, cut))
+        if part < 1.0:
+            radius = max(0.25 * radius, 1.5 * part * longest)
+        elif now < 0.1 * start:
+            radius = min(0.5, 3.0 * radius)
+        prices[:] = trial
+
+
+def trade(
+    prices: Floats,
+    live: Ints,
+    pairs: Ints,
+    keep: Floats,
+    lead: Floats,
+    first: Ints,
+    steps: Floats,
+    side: Ints,
+    paid: Floats,
+    received: Floats,
+) -> None:
+    """What each pool trades at `prices`: the token sold into it (0, 1, or -1 for none), paid with the fee, received."""
+    side[:] = -1
+    paid[:] = 0.0
+    received[:] = 0.0
+    for at in range(live.size):
+        i = live[at]
+        for s in range(2):
+            edge = 2 * i + s
+            p_in, p_out = prices[pairs[i, s]], prices[pairs[i, 1 - s]]
+            if p_in < p_out * lead[edge]:
+                u = math.sqrt(p_in / (p_out * keep[i]))
+                k = find_step(u, first[edge], first[edge + 1] - 1, steps)
+                top = steps[k, 0]
+                u = max(u, steps[k, 1])
+                fallen = steps[k, 2] * (top - u)
+                side[i] = s
+                paid[i] = (steps[k, 3] + fallen / (u * top)) / keep[i]
+                received[i] = steps[k, 4] + fallen
+
+
+def buy(edge: int, out: float, keep: float, first: Ints, steps: Floats) -> float:
+    """What an edge must be paid, fee included, to give `out`; infinity when it cannot."""
+    low, high = first[edge], first[edge + 1] - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if steps[middle, 4] <= out:
+            low = middle
+        else:
+            high = middle - 1
+    top, depth = steps[low, 0], steps[low, 2]
+    u = top - (out - steps[low, 4]) / depth
+    if u <= 0.0 or u < steps[low, 1]:
+        return math.inf
+    return float((steps[low, 3] + depth * (top - u) / (u * top)) / keep)
+
+
+def sell(edge: int, amount: float, keep: float, first: Ints, steps: Floats) -> float:
+    """What an edge gives for `amount`, fee included; its last step's bottom is as far as it goes."""
+    net = amount * keep
+    low, high = first[edge], first[edge + 1] - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if steps[middle, 3] <= net:
+            low = middle
+        else:
+            high = middle - 1
+    top, depth = steps[low, 0], steps[low, 2]
+    u = max(steps[low, 1], 1.0 / (1.0 / top + (net - steps[low, 3]) / depth))
+    return float(steps[low, 4] + depth * (top - u))
+
+
+def settle(
+    demand: Floats,
+    base: int,
+    live: Ints,
+    pairs: Ints,
+    keep: Floats,
+    first: Ints,
+    steps: Floats,
+    side: Ints,
+    paid: Floats,
+    received: Floats,
+    net: Floats,
+) -> None:
+    """Make the trades meet the demand exactly: what is left over or short moves along a tree of pools to the base.
+
+    The tree spans the tokens by their largest trades, so that no trade changes sign; `net` becomes what they sum to.
+    """
+    n = demand.size
+    heavy, link = np.zeros((n, n)), np.full((n, n), -1, np.int64)
+    net[:] = 0.0
+    for at in range(live.size):
+        i = live[at]
+        if side[i] >= 0:
+            sold, bought = pairs[i, side[i]], pairs[i, 1 - side[i]]
+            net[sold] -= paid[i]
+            net[bought] += received[i]
+            if received[i] > heavy[sold, bought]:
+                heavy[sold, bought] = received[i]
+                heavy[bought, sold] = received[i]
+                link[sold, bought] = i
+                link[bought, sold] = i
+    reach, parent, order = np.zeros(n), np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+    done = np.zeros(n, np.bool_)
+    reach[base] = math.inf
+    count = 0
+    for _ in range(n):
+        at = -1
+        for j in range(n):
+            if not done[j] and reach[j] > 0.0 and (at < 0 or reach[j] > reach[at]):
+                at = j
+        if at < 0:
+            break
+        done[at] = True
+        order[count] = at
+        count += 1
+        for j in range(n):
+            if not done[j] and heavy[at, j] > reach[j]:
+                reach[j] = heavy[at, j]
+                parent[j] = at
+    for at in range(count - 1, 0, -1):
+        j = order[at]
+        i = link[j, parent[j]]
+        edge = 2 * i + side[i]
+        wanted = demand[j] - net[j]
+        if pairs[i, side[i]] == j:
+            if paid[i] > wanted:
+                given = sell(edge, paid[i] - wanted, keep[i], first, steps)
+                net[parent[j]] += given - received[i]
+                paid[i], received[i] = paid[i] - wanted, given
+        elif received[i] + wanted > 0.0:
+            cost = buy(edge, received[i] + wanted, keep[i], first, steps)
+            if cost < math.inf:
+                net[parent[j]] -= cost - paid[i]
+                paid[i], received[i] = cost, received[i] + wanted
+    net[:] = 0.0
+    for at in range(live.size):
+        i = live[at]
+        if side[i] >= 0:
+            net[pairs[i, side[i]]] -= paid[i]
+            net[pairs[i, 1 - side[i]]] += received[i]
+
+
+def solve(
+    prices: Floats,
+    demand: Floats,
+    base: int,
+    live: Ints,
+    pairs: Ints,
+    keep: Floats,
+    lead: Floats,
+    first: Ints,
+    steps: Floats,
+    goal: float,
+    radius: float,
+    limit: int,
+    side: Ints,
+    paid: Floats,
+    received: Floats,
+    net: Floats,
+    report: Floats,
+) -> None:
+    """Prices, each pool's trade, what they sum to, and the certificate: dual bound, feasible objective, shortfall.
+
+    Starts from `prices`, or from the tree of deepest pools where the base's is 0.
+    """
+    n = prices.size
+    worth = np.zeros(n)
+    if prices[base] <= 0.0:
+        prices[:] = 1.0
+        span(prices, base, live, pairs, first, steps)
+    newton(prices, demand, base, live, pairs, keep, lead, first, steps, goal, radius, limit, worth, report)
+    trade(prices, live, pairs, keep, lead, first, steps, side, paid, received)
+    settle(demand, base, live, pairs, keep, first, steps, side, paid, received, net)
+    bound, shortfall = 0.0, 0.0
+    for j in range(n):
+        bound += worth[j]
+        if j != base:
+            bound -= prices[j] * demand[j]
+            shortfall += prices[j] * max(0.0, demand[j] - net[j])
+    report[BOUND] = bound
+    report[OBJECTIVE] = net[base]
+    report[SHORTFALL] = shortfall
+
+
+def shift(
+    prices: Floats,
+    pairs: Ints,
+    keep: Floats,
+    lead: Floats,
+    first: Ints,
+    steps: Floats,
+    moved_first: Ints,
+    moved: Floats,
+) -> int:
+    """The edges once every pool has traded at `prices`; fills `moved_first` and `moved`, returns the rows used.
+
+    A pool that token s was sold into loses the steps it fell through on that edge and gains them, turned over, at the
+    head of the other. `moved` must have room for two rows a pool more than `steps`.
+    """
+    used = 0
+    for i in range(keep.size):
+        falling = -1
+        for s in range(2):
+            if prices[pairs[i, s]] < prices[pairs[i, 1 - s]] * lead[2 * i + s]:
+                falling = s
+        for s in range(2):
+            edge = 2 * i + s
+            moved_first[edge] = used
+            begin, end = first[edge], first[edge + 1]
+            if falling >= 0:
+                down = 2 * i + falling
+                u = math.sqrt(prices[pairs[i, falling]] / (prices[pairs[i, 1 - falling]] * keep[i]))
+                k = find_step(u, first[down], first[down + 1] - 1, steps)
+                if s == falling:
+                    begin = k
+                    if u > steps[k, 1]:
+                        used = append(moved, used, moved_first[edge], u, steps[k, 1], steps[k, 2])
+                    begin += 1
+                else:
+                    for back in range(k, first[down] - 1, -1):
+                        top = 1.0 / max(u, steps[back, 1])
+                        used = append(moved, used, moved_first[edge], top, 1.0 / steps[back, 0], steps[back, 2])
+            for row in range(begin, end):
+                used = append(moved, used, moved_first[edge], steps[row, 0], steps[row, 1], steps[row, 2])
+    moved_first[2 * keep.size] = used
+    return used
+
+
+def append(rows: Floats, used: int, start: int, top: float, bottom: float, depth: float) -> int:
+    """Add a step to the edge that begins at row `start`, or lengthen its last one; returns the rows used."""
+    if used > start and rows[used - 1, 2] == depth and rows[used - 1, 1] == top:
+        rows[used - 1, 1] = bottom
+        return used
+    rows[used, 0], rows[used, 1], rows[used, 2] = top, bottom, depth
+    rows[used, 3] = rows[used, 4] = 0.0
+    if used > start:
+        before = used - 1
+        fallen = rows[before, 2] * (rows[before, 0] - rows[before, 1])
+        rows[used, 3] = rows[before, 3] + fallen / (rows[before, 1] * rows[before, 0])
+        rows[used, 4] = rows[before, 4] + fallen
+    return used + 1

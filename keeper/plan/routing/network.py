@@ -1,0 +1,96 @@
+"""Pools and token values in, the arrays that the kernel reads out: edges of steps, in units of value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from keeper.plan.routing.compiled import entries
+from keeper.plan.routing.kernel import Floats, Ints
+from keeper.plan.routing.ladder import Ladder
+from keeper.units import Address
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """Pools between tokens; amounts in units of value, so that every price is near 1.
+
+    `pairs` (m, 2) are tokens by number, `keep` (m) is 1 - fee, `lead` (2m) what a price ratio must fall below for
+    edge 2i + s (token s into pool i) to trade; `steps[first[e]:first[e + 1]]` are an edge's rows as the kernel states
+    them; `fixed` (m) is the cost of touching a pool. Tokens with few neighbours come first, which keeps the kernel's
+    elimination sparse.
+    """
+
+    pools: tuple[Address, ...]
+    tokens: tuple[Address, ...]
+    values: Floats
+    pairs: Ints
+    keep: Floats
+    lead: Floats
+    first: Ints
+    steps: Floats
+    fixed: Floats
+
+    def settled(self, prices: Floats) -> "Network":
+        """The pools once each has traded all it would at `prices`: at the prices of no arbitrage, at rest."""
+        size = self.keep.size
+        first, steps = np.zeros(2 * size + 1, np.int64), np.zeros((len(self.steps) + 2 * size, 5))
+        shift = entries(size).shift
+        used = shift(prices, self.pairs, self.keep, self.lead, self.first, self.steps, first, steps)
+        steps = steps[:used]
+        return replace(self, first=first, steps=steps, lead=_lead(self.keep, first, steps))
+
+
+def network(ladders: Sequence[Ladder], values: Mapping[Address, float], gas_value: float) -> Network:
+    """The pools of `ladders` between all their tokens. `values` are per raw unit; `gas_value` a unit of gas."""
+    near: dict[Address, set[Address]] = {}
+    for pool in ladders:
+        for one, other in (pool.tokens, pool.tokens[::-1]):
+            near.setdefault(one, set()).add(other)
+    tokens = tuple(sorted(near, key=lambda t: (len(near[t]), t)))
+    number = {token: at for at, token in enumerate(tokens)}
+    worth = np.array([values[t] for t in tokens])
+    pairs = np.array([[number[t] for t in pool.tokens] for pool in ladders], np.int64).reshape(-1, 2)
+    sides = [side for pool in ladders for side in pool.sides]
+    first = np.concatenate(([0], np.cumsum([len(side) for side in sides]))).astype(np.int64)
+    steps = np.concatenate([np.zeros((0, 5)), *sides])
+    v_in = np.repeat(worth[pairs].ravel(), np.diff(first))
+    v_out = np.repeat(worth[pairs[:, ::-1]].ravel(), np.diff(first))
+    scale = np.sqrt(v_out / v_in)
+    steps[:, 0] *= scale
+    steps[:, 1] *= scale
+    steps[:, 2] *= np.sqrt(v_in * v_out)
+    steps[:, 3] *= v_in
+    steps[:, 4] *= v_out
+    keep = np.array([pool.keep for pool in ladders])
+    return Network(
+        pools=tuple(pool.pool for pool in ladders),
+        tokens=tokens,
+        values=worth,
+        pairs=pairs,
+        keep=keep,
+        lead=_lead(keep, first, steps),
+        first=first,
+        steps=steps,
+        fixed=np.array([pool.gas * gas_value for pool in ladders]),
+    )
+
+
+def constant_product(pairs: Ints, reserves: Floats, keep: Floats, fixed: Floats) -> Network:
+    """Constant-product pools straight from arrays: `reserves` (m, 2) in units of value, tokens by number."""
+    size = keep.size
+    steps = np.zeros((2 * size, 5))
+    steps[0::2, 0] = np.sqrt(reserves[:, 1] / reserves[:, 0])
+    steps[1::2, 0] = np.sqrt(reserves[:, 0] / reserves[:, 1])
+    steps[:, 2] = np.repeat(np.sqrt(reserves[:, 0] * reserves[:, 1]), 2)
+    first = np.arange(2 * size + 1, dtype=np.int64)
+    count = int(pairs.max()) + 1 if size else 0
+    return Network((), (), np.ones(count), pairs, keep, _lead(keep, first, steps), first, steps, fixed)
+
+
+def _lead(keep: Floats, first: Ints, steps: Floats) -> Floats:
+    """γ top² an edge, 0 where it has no steps."""
+    lead = np.zeros(2 * keep.size)
+    some = first[:-1] < first[1:]
+    lead[some] = np.repeat(keep, 2)[some] * steps[first[:-1][some], 0] ** 2
+    return lead

@@ -1,0 +1,124 @@
+"""A network and a demand in, the cheapest trades of all its pools at once and the proof that they are out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from keeper.plan.routing import kernel
+from keeper.plan.routing.compiled import entries
+from keeper.plan.routing.kernel import Floats, Ints
+from keeper.plan.routing.network import Network
+from keeper.units import Address
+
+TOLERANCE = 1e-11
+"""Residual to stop at, relative to what is demanded."""
+_GOOD = 1e-9
+"""Gap and shortfall, relative to what is demanded, beyond which a solution is none."""
+_RADIUS = 0.02
+"""First bound on a relative price change: about what a trade moves a pool."""
+ITERATIONS = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flows:
+    """Trades in units of value: pool i is paid `paid[i]`, fee included, in token `side[i]` of its pair (-1: none).
+
+    `objective` is what the base token gains, every other token meeting its demand; `bound` is the dual's value, which
+    no trades can beat; `shortfall` is how far demands are missed. `worth` is the scale of what is demanded.
+    """
+
+    prices: Floats
+    side: Ints
+    paid: Floats
+    received: Floats
+    net: Floats
+    objective: float
+    bound: float
+    shortfall: float
+    worth: float
+    steps: int
+    evaluations: int
+
+    @property
+    def gap(self) -> float:
+        """How far from the optimum at most, relative to what is demanded."""
+        return (self.bound - self.objective) / self.worth
+
+    @property
+    def solved(self) -> bool:
+        """Whether the certificate holds; no, when the pools cannot meet the demand."""
+        return self.gap <= _GOOD and self.shortfall <= _GOOD * self.worth
+
+    @property
+    def active(self) -> Ints:
+        """The pools that trade."""
+        return np.flatnonzero(self.side >= 0)
+
+
+def solve(
+    network: Network,
+    demand: Floats,
+    base: int,
+    prices: Floats | None = None,
+    live: Ints | None = None,
+    limit: int = ITERATIONS,
+) -> Flows:
+    """Maximise what token `base` gains while every other token j gains at least `demand[j]` (negative: may be sold).
+
+    The dual of Angeris, Evans, Chitra, Boyd (2022) by a semismooth Newton, started from `prices` (else from the
+    deepest pools) and over the pools `live` where given, in at most `limit` iterations. Whether it is solved the
+    result says itself.
+    """
+    size, n = network.keep.size, network.values.size
+    nu = np.zeros(n) if prices is None else prices / prices[base]
+    pools = np.arange(size, dtype=np.int64) if live is None else live
+    worth = float(np.abs(demand).sum() - abs(demand[base])) or float(network.steps[network.first[:-1], 2].sum()) * 1e-3
+    side, paid, received = np.full(size, -1, np.int64), np.zeros(size), np.zeros(size)
+    net, report = np.zeros(n), np.zeros(6)
+    entries(size).solve(
+        nu,
+        demand,
+        base,
+        pools,
+        network.pairs,
+        network.keep,
+        network.lead,
+        network.first,
+        network.steps,
+        TOLERANCE * worth,
+        _RADIUS,
+        limit,
+        side,
+        paid,
+        received,
+        net,
+        report,
+    )
+    return Flows(
+        prices=nu,
+        side=side,
+        paid=paid,
+        received=received,
+        net=net,
+        objective=float(report[kernel.OBJECTIVE]),
+        bound=float(report[kernel.BOUND]),
+        shortfall=float(report[kernel.SHORTFALL]),
+        worth=worth,
+        steps=int(report[kernel.STEPS]),
+        evaluations=int(report[kernel.EVALUATIONS]),
+    )
+
+
+def settle(network: Network) -> tuple[Network, Floats]:
+    """The network once all arbitrage in it has been taken, by whoever takes it, and its prices then.
+
+    Token 0 is the numeraire; a network that does not connect is settled in each part.
+    """
+    flows = solve(network, np.zeros(network.values.size), 0)
+    return network.settled(flows.prices), flows.prices
+
+
+def demand_of(network: Network, amounts: Mapping[Address, float]) -> Floats:
+    """Raw amounts a token as the kernel's demand."""
+    return np.array([amounts.get(t, 0.0) for t in network.tokens], np.float64) * network.values

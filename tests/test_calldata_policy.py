@@ -266,3 +266,21 @@ def _cancel_ids(transaction: Transaction) -> list[str]:
 def test_a_cancellation_pays_nothing_to_oneself(change: dict[str, Any], name: str) -> None:
     assert _cancel_ids(CANCEL) == []
     assert _cancel_ids(replace(CANCEL, **change)) == [name]
+
+
+def test_a_route_is_bound_to_the_unit() -> None:
+    even = replace(MANIFEST, prices=((USD, PriceX36(1)), (ETH, PriceX36(1))))
+    into = (2, IN_ODD, USD, 10_000, 1)
+    for min_out, expected in ((9_801, []), (9_800, ["bound"])):
+        data = _data(legs=[into, (2, ODD_OUT, UNPRICED, ALL, min_out)])
+        assert _ids(_transaction(data), even) == expected
+
+
+def test_a_reason_says_what_was_found_and_what_may_be() -> None:
+    (short,) = examine(_transaction(_data(legs=[(2, DIRECT, USD, 2_000_000, 950)])), MANIFEST)
+    assert short.sentence == (
+        "leg 0 accepts 500.0 bps less than the worth of what it sells at the oracle's prices, at most 100 may be"
+    )
+    (other,) = examine(_transaction(b"\x01\x02\x03\x04\x05"), MANIFEST)
+    assert other.sentence == "calls 0x01020304, expected rebalance of a basket vault, 0x408a318c"
+    assert CANCEL_GAS == 21_000, "Ethereum's price of a transfer"

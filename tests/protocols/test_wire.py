@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper import errors
-from keeper.model import Failed
+from keeper.model import Failed, Question, Read
 from keeper.protocols import lens, wire
 from keeper.units import Address
 
@@ -32,6 +32,16 @@ def test_a_failed_read_is_named_by_who_was_asked():
     with pytest.raises(errors.BadInput, match="0x00 does not answer as a pair does"):
         wire.recognised(answers, Address("0x00"), "a pair")
     assert wire.answered([1, 0, None], "the pair") == [1, 0, None]
+
+
+@given(st.lists(st.integers(0, 4)))
+def test_joined_questions_each_get_their_own_answers(sizes):
+    read = Read(Address("0x" + "11" * 20), b"", bytes)
+    whole = wire.joined([Question((read,) * size, tuple) for size in sizes])
+    answers = iter(wire.joined([whole]).build(range(sum(sizes)))[0])
+    assert len(whole.reads) == sum(sizes)
+    assert [len(answer) for answer in whole.build(range(sum(sizes)))] == sizes
+    assert [value for answer in answers for value in answer] == list(range(sum(sizes)))
 
 
 @given(addresses, st.integers(-(2**15), 2**15 - 1), st.integers(0, 2**256 - 1))

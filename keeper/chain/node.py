@@ -1,6 +1,7 @@
 """A chain behind one or more providers: a JSON-RPC method and its parameters in, a checked value out."""
 
 import json
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ _PROVIDER_CODES = frozenset({-32603, -32005, -32002, -32001, -32016, -32097, 429
 """JSON-RPC codes that speak of the provider (internal error, limits, missing data) and not of the question."""
 _PROVIDER_WORDS = ("rate limit", "too many requests", "timeout", "timed out", "header not found", "missing trie node")
 _TIMINGS_KEPT = 1_000
+MAX_RECURSION = 5_000
+"""Frames; a C stack of 8 MiB takes several times as many."""
 
 
 class RpcError(Exception):
@@ -269,6 +272,10 @@ def _head(value: Any) -> Head | None:
 
 def _result(host: str, method: str, number: int, answer: bytes) -> Any:
     """The result inside a JSON-RPC answer to request `number`. Raises ValueError, or RpcError when it is an error."""
+    if sys.getrecursionlimit() > MAX_RECURSION:
+        # A library raises it for its own arithmetic (py_ecc does, when imported): a deep answer would then overflow the
+        # C stack and kill the process where it should be a RecursionError.
+        sys.setrecursionlimit(MAX_RECURSION)
     message = json.loads(answer, parse_constant=_refuse_constant)
     if not isinstance(message, dict):
         raise ValueError(f"expected an object, found {_short(message)}")

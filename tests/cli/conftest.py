@@ -100,7 +100,7 @@ def fallen(desk: Desk) -> Desk:
     return desk
 
 
-Change = Callable[[dict[str, Any]], dict[str, Any] | None]
+Change = Callable[[dict[str, Any]], dict[str, Any] | bytes | None]
 
 
 class Proxy(ThreadingHTTPServer):
@@ -132,6 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
             request = urllib.request.Request(self.server.behind, body, {"content-type": "application/json"})
             with urllib.request.urlopen(request, timeout=30) as response:
                 answer = response.read()
+        elif isinstance(changed, bytes):
+            answer = changed
         else:
             answer = json.dumps({"jsonrpc": "2.0", "id": asked["id"], **changed}).encode()
         self.send_response(200)

@@ -4,6 +4,7 @@ Feeds are the exception: a command that plans refuses (3) with the guard's reaso
 """
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -71,6 +72,12 @@ def test_rpc_without_history(desk: Desk, proxy: Callable[[Change], str]):
 
 def test_rpc_that_is_no_node(desk: Desk, proxy: Callable[[Change], str]):
     desk.edit((desk.running.url, proxy(lambda _asked: {"result": "<html>"})))
+    refused_everywhere(desk, "malformed answer to eth_chainId")
+
+
+def test_rpc_whose_answer_never_closes_its_brackets(desk: Desk, proxy: Callable[[Change], str]):
+    sys.setrecursionlimit(100_000)  # as importing py_ecc does
+    desk.edit((desk.running.url, proxy(lambda _asked: b"[" * 300_000)))
     refused_everywhere(desk, "malformed answer to eth_chainId")
 
 

@@ -188,6 +188,8 @@ class LeverageVault:
         collateral, debt = self._addresses
         owed_premium, repaid = 0, 0
         if move.flash:
+            if move.debt_amount > market.available(debt):
+                raise Refusal("Flash", f"a flash loan of {move.debt_amount}, the market has {market.available(debt)}")
             repaid = min(move.debt_amount, market.debt(self.address, debt, now))
             owed_premium = market.flash_premium(move.debt_amount)
             market = self._do(market, "repay", debt, repaid, now)

@@ -216,7 +216,7 @@ def test_best_input_is_where_the_last_unit_still_buys_the_price(venues, data, si
     assume(mid > 0.0)
     price = mid * (1.0 - venue.fee) * depth
     best = venue.best_input(side[0], price)
-    assume(best > 10**4)
+    assume(best > 10**4 and _quotable(venue, side[0], best))
     whole, step = venue.quote(side[0], best).amount_out, max(1, int(best * part))
     slack = _slack(venue, side[0]) + FLOAT * (whole + price * best)
     if _quotable(venue, side[0], best - step):

@@ -1,6 +1,7 @@
 """The commands by name, and what they share: the configuration, the screen, an open keeper."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,9 +83,9 @@ def names(config: Config, name: str | None) -> list[str]:
 
 
 def screen() -> Console:
-    """Standard output; 100 columns where it is no terminal."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+    """Standard output; 100 columns where it is no terminal. No text is markup: symbols and reasons are strangers'."""
+    width = None if sys.stdout.isatty() else WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 # They register themselves, in the order in which a newcomer needs them.

@@ -10,6 +10,8 @@ VOLATILITY = {"WETH": 0.65, "wstETH": 0.65, "weETH": 0.65, "rETH": 0.65, "cbETH"
 """A year, rounded from some years of daily prices: what to assume until the journal knows better."""
 
 
+COMMENTS_AT = 32
+"""Column of the comments, where what they are about leaves room."""
 MAX_LOSS = Bps(30)
 _NO_BAND = Bps(0)
 
@@ -45,41 +47,45 @@ class Draft:
 
 
 def text(draft: Draft) -> str:
-    """The file's text: valid TOML whatever the symbols are."""
-    return "\n".join([_head(draft), *(_vault(one) for one in draft.vaults)])
+    """The file's text: valid TOML whatever the tokens call themselves."""
+    return "\n".join([*_head(draft), *(line for one in draft.vaults for line in _vault(one))]) + "\n"
 
 
-def _head(draft: Draft) -> str:
+def _head(draft: Draft) -> list[str]:
+    native = f'{{ aggregator = "{draft.native_feed}", heartbeat_s = {draft.native_heartbeat_s} }}'
     keystore = f"keystore = {_quoted(draft.keystore)}" if draft.keystore else '# keystore = "keeper-key.json"'
-    notes = "".join(f"# {note}\n" for note in draft.notes)
-    return f"""\
-# The keeper's configuration. `keeper check` examines it, `keeper plan` explains what it would lead to.
-{notes}
-[chain]
-id = {draft.chain_id}
-rpc = [{", ".join(map(_quoted, draft.rpc))}]        # names of environment variables that hold the URLs, in order
-timeout_s = 10                  # for one question, over all providers
-native_feed = {{ aggregator = "{draft.native_feed}", heartbeat_s = {draft.native_heartbeat_s} }}  # gas token
+    return [
+        "# The keeper's configuration. `keeper check` examines it, `keeper plan` explains what it leads to.",
+        *(f"# {_plain(note)}" for note in draft.notes),
+        "",
+        "[chain]",
+        f"id = {draft.chain_id}",
+        _said(f"rpc = [{', '.join(map(_quoted, draft.rpc))}]", "environment variables that hold the URLs"),
+        _said("timeout_s = 10", "for one question, over all providers"),
+        _said(f"native_feed = {native}", "price of gas"),
+        "",
+        "[key]",
+        _said(f'address = "{draft.keeper}"', "holds the vaults' keeper role"),
+        _said(keystore, "for `run --live` alone, which asks for its passphrase"),
+        "",
+        "[gas]",
+        _said(f"max_gas_price_gwei = {draft.max_gas_price_gwei}", "nothing is sent while gas costs more"),
+        "priority_fee_gwei = 1",
+        "",
+        "[run]",
+        _said("poll_s = 2", "seconds between looks at the head"),
+        _said('stop_file = ".keeper/STOP"', "while this file exists nothing is signed"),
+        "",
+        "[journal]",
+        _said('url = "sqlite:///.keeper/journal.sqlite"', "or a variable that holds a postgresql:// URL"),
+    ]
 
-[key]
-address = "{draft.keeper}"  # holds the vaults' keeper role
-{keystore}    # needed by `run --live` alone; its passphrase is asked for
 
-[gas]
-max_gas_price_gwei = {draft.max_gas_price_gwei}         # nothing is sent while gas costs more
-priority_fee_gwei = 1
-
-[run]
-poll_s = 2                      # seconds between looks at the head
-stop_file = ".keeper/STOP"      # while this file exists nothing is signed
-
-[journal]
-url = "sqlite:///.keeper/journal.sqlite"   # or the name of an environment variable with a postgresql:// URL
-"""
-
-
-def _vault(one: VaultDraft) -> str:
-    lines = [
+def _vault(one: VaultDraft) -> list[str]:
+    sigmas = ", ".join(f"{_key(symbol)} = {_volatility(symbol)}" for symbol in dict.fromkeys(one.symbols))
+    base = one.symbols[0] if one.symbols else ""
+    least = 100 if base in STABLE else 0.05 if base in VOLATILITY else 0
+    return [
         "",
         "[[vault]]",
         f"name = {_quoted(one.name)}",
@@ -88,51 +94,41 @@ def _vault(one: VaultDraft) -> str:
         *(_basket(one) if one.kind == "basket" else _leverage(one)),
         "",
         "[vault.policy]",
-        'settle = "cheapest"             # how far to go back: as costs least, to the "target" or the "edge"',
-        'horizon = "24h"                 # over which a trade must be worth more than waiting',
-        "risk_aversion = 2.0             # price of being off target; higher trades earlier",
-        f"max_loss_bps = {min(MAX_LOSS, one.max_loss):<3}              # an action; the vault allows {one.max_loss}",
-        "max_slippage_bps = 10           # a leg's least output under its exact quote",
-        "deadline_s = 300                # a transaction not mined by then does nothing",
-        *_min_trade(one),
-        f"volatility = {{ {', '.join(f'{_key(s)} = {_volatility(s)}' for s in one.symbols)} }}"
-        "  # a year, until the journal knows",
+        _said('settle = "cheapest"', 'how far to go back: what costs least, to the "target" or the "edge"'),
+        _said('horizon = "24h"', "a trade must be worth more than waiting this long"),
+        _said("risk_aversion = 2.0", "price of being off target; higher trades earlier"),
+        _said(f"max_loss_bps = {min(MAX_LOSS, one.max_loss)}", f"an action; the vault allows {one.max_loss}"),
+        _said("max_slippage_bps = 10", "a leg's least output under its exact quote"),
+        _said("deadline_s = 300", "a transaction not mined by then does nothing"),
+        _said(f"min_trade = {least}", f"least worth of a leg, in {_plain(base) or 'the base asset'}"),
+        _said(f"volatility = {{ {sigmas} }}", "a year, until the journal knows"),
         *_venues(one.venues),
         '# blackouts = [{ start = 2026-01-31T18:00:00Z, end = 2026-01-31T20:00:00Z, reason = "upgrade" }]',
-        "",
     ]
-    return "\n".join(lines)
 
 
 def _basket(one: VaultDraft) -> list[str]:
     weights = ", ".join(f"{_key(symbol)} = {weight / BPS:g}" for symbol, weight in one.weights)
-    return [
-        f"weights = {{ {weights} }}  # fractions, as the vault's curator set them",
-        f"band = {one.band / BPS:g}                   # act when a weight is further than this from its target",
-    ]
+    stated = [_said(f"weights = {{ {weights} }}", "as the vault's curator set them")] if one.weights else []
+    return [*stated, _said(f"band = {one.band / BPS:g}", "act when a weight is further than this from its target")]
 
 
 def _leverage(one: VaultDraft) -> list[str]:
     low, target, high = one.health
-    return [f"health = {{ low = {low:g}, target = {target:g}, high = {high:g} }}  # act outside, come back to target"]
-
-
-def _min_trade(one: VaultDraft) -> list[str]:
-    base = one.symbols[0] if one.symbols else ""
-    least = 100 if base in STABLE else 0.05 if base in VOLATILITY else 0
-    return [f"min_trade = {least:<20} # least worth of a leg, in {base or 'the base asset'}"]
+    health = f"health = {{ low = {low:g}, target = {target:g}, high = {high:g} }}"
+    return [_said(health, "act outside, come back to the target")]
 
 
 def _venues(venues: Sequence[tuple[Address, str]]) -> list[str]:
     """The allow-list, commented out: without it all the vault's own pools may be used."""
     if not venues:
         return []
-    listed = [f'#   "{pool}",  # {name}' for pool, name in venues]
-    return [
-        "# venues = [                    # pools that may be used; without this, all the vault allows:",
-        *listed,
-        "# ]",
-    ]
+    listed = [f'#   "{pool}",  # {_plain(name)}' for pool, name in venues]
+    return [_said("# venues = [", "pools that may be used; without this, all the vault allows"), *listed, "# ]"]
+
+
+def _said(assignment: str, comment: str) -> str:
+    return f"{assignment:<{COMMENTS_AT}}  # {comment}"
 
 
 def _volatility(symbol: str) -> float:
@@ -145,6 +141,10 @@ def _key(symbol: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A TOML basic string: a token's symbol may be any text."""
-    safe = "".join(c if c.isprintable() and c not in '"\\' else f"\\u{ord(c):04x}" for c in value)
-    return f'"{safe}"'
+    """A TOML basic string: a contract may answer any text as its symbol."""
+    return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in value) + '"'
+
+
+def _plain(value: str) -> str:
+    """The same for a comment, which a line break would end."""
+    return "".join(c if c.isprintable() else "?" for c in value)

@@ -1,5 +1,6 @@
 """A way to open a keeper in, ticks at every new block out, until a signal, a halt or the operator's stop file."""
 
+import logging
 import os
 import random
 import select
@@ -128,6 +129,7 @@ def serve(service: Service) -> None:
         executors={"default": ThreadPoolExecutor(1)},
         job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
     )
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a poll that falls into a tick is no news
     reading, writing = os.pipe()
 
     def guarded() -> None:

@@ -58,7 +58,7 @@ PURE = {
 }  # fmt: skip
 """The standard library without files, sockets, processes, clocks and chance."""
 
-NUMERIC = {"numpy", "scipy", "numba", "random"}
+NUMERIC = {"numpy", "scipy", "numba", "sklearn", "arch", "random"}
 HASHING = {"eth_abi", "eth_utils"}
 
 OUTSIDE: dict[str, set[str]] = {

@@ -25,7 +25,8 @@ class Shape:
     """How a price moves within `horizon_s`, in units of the forecast's standard deviation of log price.
 
     `final` holds quantiles of the log return at `levels`; `rise` and `fall` those of its highest point and of its
-    lowest, negated. `spread` is the standard deviation of log(realised variance / forecast variance).
+    lowest, negated. `deviation` is the standard deviation of the log return, 1 where the forecast was right on average;
+    `spread` that of the log of the variance behind it: the log-normal mixture of normals with the same kurtosis.
     """
 
     horizon_s: int
@@ -33,6 +34,7 @@ class Shape:
     final: tuple[float, ...]
     rise: tuple[float, ...]
     fall: tuple[float, ...]
+    deviation: float
     spread: float
 
 

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.chain.node import Node, data
-from keeper.chain.observe import MAX_CALLDATA_BYTES, MAX_READS, READ_SELECTOR, Lens, ask, batches, decode, encode
+from keeper.chain.observe import (
+    MAX_CALLDATA_BYTES,
+    MAX_READS,
+    READ_SELECTOR,
+    Lens,
+    ask,
+    batches,
+    decode,
+    encode,
+    has_code,
+)
 from keeper.errors import BadInput, Retry
 from keeper.model import Failed, Question, Read
 from keeper.units import Address, Hash
@@ -77,6 +87,56 @@ def test_batches_keep_the_order_and_the_limits(sizes: list[int]) -> None:
         assert len(split) <= 1
 
 
+def test_the_limit_itself_still_goes_in_one_call() -> None:
+    weight_of_an_empty_read = 5 * 32
+    half = MAX_CALLDATA_BYTES // 2 - weight_of_an_empty_read
+    for sizes, calls in (((half, half), 1), ((half, half + 1), 2), ((half, half, 0), 2), ((4 * half,), 1)):
+        assert len(list(batches(_reads([(ECHO, bytes(size)) for size in sizes])))) == calls
+    after_a_split = [half, half, half, half + 1]
+    split = [len(batch) for batch in batches(_reads([(ECHO, bytes(size)) for size in after_a_split]))]
+    assert split == [2, 1, 1], "each call starts counting anew"
+
+
+def _word(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+# One result, ok, of two bytes.
+ONE = [_word(32), _word(1), _word(32), _word(1), _word(64), _word(2), b"\xab\xcd" + bytes(30)]
+
+
+def test_one_result_by_hand() -> None:
+    assert decode(b"".join(ONE), 1) == [(True, b"\xab\xcd")]
+    assert decode(b"".join([*ONE[:3], _word(0), *ONE[4:]]), 1) == [(False, b"\xab\xcd")]
+
+
+@pytest.mark.parametrize(
+    ("position", "word", "words"),
+    [
+        (1, _word(0), "expected 1 results"),
+        (1, _word(2), "expected 1 results"),
+        (2, _word(96), "result 0 lies outside"),
+        (2, _word(65), "result 0 lies outside"),
+        (2, _word(2**255), "result 0 lies outside"),
+        (4, _word(96), "result 0 lies outside"),
+        (5, _word(33), "result 0 ends outside"),
+        (5, _word(2**255), "result 0 ends outside"),
+    ],
+)
+def test_a_result_that_points_astray_is_refused(position: int, word: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        decode(b"".join([*ONE[:position], word, *ONE[position + 1 :]]), 1)
+
+
+def test_a_cut_answer_is_refused() -> None:
+    whole = b"".join(ONE)
+    for length in range(len(whole) - 30):
+        with pytest.raises(ValueError, match=r"expected 1 results|lies outside|ends outside"):
+            decode(whole[:length], 1)
+    with pytest.raises(ValueError, match="expected 3 results"):
+        decode(_word(32) + _word(3) + bytes(64), 3)
+
+
 def test_more_reads_than_one_call_takes_go_in_two() -> None:
     assert [len(batch) for batch in batches(_reads([(ECHO, b"")] * (MAX_READS + 1)))] == [MAX_READS, 1]
 
@@ -137,6 +197,10 @@ def test_a_decoder_that_refuses_becomes_failed(node: Node, block: Hash, lens: Le
         (bytes.fromhex("08c379a0") + eth_abi.encode(["string"], ["too late"]), "'too late'"),
         (bytes.fromhex("4e487b71") + eth_abi.encode(["uint256"], [0x11]), "panic 0x11"),
         (bytes.fromhex("deadbeef"), "0xdeadbeef"),
+        (bytes.fromhex("08c379a0") + bytes(32), "0x08c379a0" + "00" * 32),
+        (bytes.fromhex("08c379a0") + bytes(64), "''"),
+        (b"\xab" * 100, "0x" + "ab" * 68),
+        (bytes.fromhex("08c379a0") + eth_abi.encode(["string"], ["x" * 300]), repr("x" * 200)),
     ],
 )
 def test_a_revert_is_worded(node: Node, block: Hash, lens: Lens, revert: bytes, words: str) -> None:
@@ -148,6 +212,13 @@ def test_a_block_the_node_does_not_have_is_a_retry(node: Node, lens: Lens) -> No
     gone = Hash("0x" + "11" * 32)
     with pytest.raises(Retry, match=f"does not have block {gone}.*read a newer head"):
         ask(node, [Question(_reads([(ECHO, b"")]), tuple)], gone, lens)
+
+
+def test_code_is_looked_for_in_the_block(node: Node, block: Hash) -> None:
+    assert has_code(node, ECHO, block)
+    assert not has_code(node, NOWHERE, block)
+    with pytest.raises(Retry, match="read a newer head"):
+        has_code(node, ECHO, Hash("0x" + "11" * 32))
 
 
 def _node_that(liar: Callable[[Behave], Liar], error: dict[str, Any] | None) -> Node:

@@ -114,7 +114,8 @@ class Service:
 
     def _back_off(self) -> float:
         """Seconds until the next try: doubling from the poll interval, give or take a fifth, at most 15 s."""
-        wait = min(BACKOFF_CAP_S, self.poll_s * 2.0**self._failures) * self.draw.uniform(1 - JITTER, 1 + JITTER)
+        doubled = self.poll_s * 2.0 ** min(self._failures, 10)  # a float's power ends after a night of failures
+        wait = min(BACKOFF_CAP_S, min(BACKOFF_CAP_S, doubled) * self.draw.uniform(1 - JITTER, 1 + JITTER))
         self._failures += 1
         self._not_before = self.clock() + wait
         return wait
@@ -159,14 +160,17 @@ def serve(service: Service) -> None:
 
 @contextmanager
 def _signals(pipe: int) -> Iterator[None]:
-    """SIGINT and SIGTERM write to `pipe`: a handler may do little else without risking a deadlock."""
+    """SIGINT and SIGTERM write to `pipe`, from whichever thread the system hands them to, and do nothing else."""
 
-    def wake(_number: int, _frame: FrameType | None) -> None:
-        os.write(pipe, b"x")
+    def noted(_number: int, _frame: FrameType | None) -> None:
+        """The byte is already in the pipe: Python's own handler runs in the main thread alone, which sleeps."""
 
-    before = {number: signal.signal(number, wake) for number in (signal.SIGINT, signal.SIGTERM)}
+    os.set_blocking(pipe, False)
+    waking = signal.set_wakeup_fd(pipe, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, noted) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
+        signal.set_wakeup_fd(waking)
         for number, handler in before.items():
             signal.signal(number, handler)

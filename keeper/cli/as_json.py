@@ -4,7 +4,7 @@ from typing import Any
 
 from keeper.cli import render_report
 from keeper.codec import MODEL, Codec
-from keeper.model import Cost, Decision, Drift
+from keeper.model import Cleared, Cost, Decision, Drift
 from keeper.run import Report
 from keeper.units import BPS
 
@@ -30,7 +30,8 @@ def report_tree(one: Report) -> dict[str, Any]:
         "cost_bps": None if plan is None else _bps(plan.cost, nav),
         "waiting_bps": None if plan is None else _bps(plan.waiting, nav),
         "decision": decision_tree(one.decision),
-        "cleared": None if one.cleared is None else _CODEC.encode(one.cleared),
+        "rehearsed": _CODEC.encode(one.cleared.rehearsed) if isinstance(one.cleared, Cleared) else None,
+        "gas_limit": one.cleared.gas_limit if isinstance(one.cleared, Cleared) else None,
         "outcome": None if one.outcome is None else _CODEC.encode(one.outcome),
         "differences": list(one.differences),
         "timings_s": dict(one.timings),

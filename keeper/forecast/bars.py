@@ -110,10 +110,10 @@ class Bars:
         """Whether nearly every bar knows its range."""
         return len(self) > 0 and float(np.isfinite(self.reach).mean()) > 0.9
 
-    def upto(self, count: int) -> "Bars":
-        """The first `count` bars."""
+    def between(self, rows: slice) -> "Bars":
+        """These bars alone."""
         names = ("ends", "close", "high", "low", "square", "elapsed", "reach")
-        return Bars(self.step_s, *(getattr(self, name)[:count] for name in names))
+        return Bars(self.step_s, *(getattr(self, name)[rows] for name in names))
 
 
 def from_ohlc(

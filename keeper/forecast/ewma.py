@@ -15,12 +15,18 @@ RISKMETRICS_HALF_LIFE_H = 24.0 * math.log(0.5) / math.log(RISKMETRICS)
 _WARM = 30
 
 
-def ewma_rate(bars: Bars, half_life_h: float = HALF_LIFE_H) -> Array:
-    """Weighted squared returns over the weighted time they took, floored; nan before the first return."""
+def ewma_rate(bars: Bars, half_life_h: float = HALF_LIFE_H, ranged: bool = False) -> Array:
+    """Weighted squared returns over the weighted time they took, floored; nan before the first return.
+
+    With `ranged`, weighted Parkinson variances of the bars that know their range.
+    """
     decay = 0.5 ** (1.0 / half_life_h)
     above = below = 0.0
     out = np.full(len(bars), np.nan)
-    for i, (square, took) in enumerate(zip(bars.square.tolist(), bars.elapsed.tolist(), strict=True)):
+    known = np.isfinite(bars.reach)
+    squares = np.where(known, bars.reach, 0.0) if ranged else bars.square
+    weights = known.astype(np.float64) if ranged else bars.elapsed
+    for i, (square, took) in enumerate(zip(squares.tolist(), weights.tolist(), strict=True)):
         above, below = above * decay + square, below * decay + took
         if below > 0.0:
             out[i] = max(above / below, FLOOR)

@@ -149,14 +149,18 @@ def frequency(hit: Array, hours: int, start: int, every: int = 1) -> Array:
 def compete(
     losses: Mapping[str, Array], baseline: str, hours: int, start: int, every: int = WEEK_H, window: int = 2_160
 ) -> tuple[NDArray[np.intp], tuple[str, ...]]:
-    """Which model speaks at each bar: the least mean loss over its last `window` resolved bars; ties and silence go
-    to `baseline`. Returns indices into the returned names.
+    """Which model speaks at each bar: the least mean loss over the last `window` bars resolved by the start of its
+    `every` bars, on those of them where it and the others spoke; who was silent there does not compete, and ties go to
+    `baseline`. Returns indices into the returned names.
     """
     names = (baseline, *(name for name in losses if name != baseline))
     table = np.stack([losses[name] for name in names], axis=1)
     chosen = np.zeros(len(table), dtype=np.intp)
     for i in range(start, len(table), every):
         rows = table[max(0, i - hours + 1 - window) : max(0, i - hours + 1)]
-        rows = rows[np.isfinite(rows).all(axis=1)]
-        chosen[i : i + every] = int(np.argmin(rows.mean(axis=0))) if len(rows) else 0
+        spoke = np.isfinite(rows).mean(axis=0) > 0.5 if len(rows) else np.zeros(len(names), dtype=bool)
+        rows = rows[np.isfinite(rows[:, spoke]).all(axis=1)]
+        if spoke[0] and len(rows):
+            means = np.where(spoke, np.sum(np.where(spoke, rows, 0.0), axis=0), np.inf)
+            chosen[i : i + every] = int(np.argmin(means))
     return chosen, names

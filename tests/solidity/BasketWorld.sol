@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Guard} from "../../contracts/guard/Guard.sol";
-import {Leg, Order} from "../../contracts/interfaces/IKeeperVault.sol";
+import {Leg, Limits, Order} from "../../contracts/interfaces/IKeeperVault.sol";
 import {ShareSetup} from "../../contracts/interfaces/Setup.sol";
 import {BasketVault} from "../../contracts/vaults/BasketVault.sol";
 import {WorldToken} from "../../contracts/world/WorldToken.sol";
@@ -92,5 +92,19 @@ abstract contract BasketWorld is Markets {
     function _most() internal pure returns (uint256[] memory most) {
         most = new uint256[](3);
         (most[0], most[1], most[2]) = (type(uint256).max, type(uint256).max, type(uint256).max);
+    }
+
+    function _tighten(Limits memory next) internal {
+        vm.prank(curator);
+        guard.setLimits(next);
+    }
+
+    /// @dev USDC into LINK and on into WETH.
+    function _linkLegs(uint256 amount, uint256 second) internal view returns (Leg[] memory) {
+        return _legs(_leg(V2, v2UsdcLink, usdc, amount), _leg(V3, v3LinkWeth, link, second));
+    }
+
+    function _wethFor(uint256 dollars) internal pure returns (uint256) {
+        return dollars * 1e12 / 3_000;
     }
 }

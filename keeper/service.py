@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -142,8 +143,8 @@ def serve(service: Service) -> None:
                 os.write(writing, b"x")
 
     with _signals(writing):
-        scheduler.add_job(guarded, "interval", seconds=service.poll_s)
-        scheduler.add_job(guarded)
+        # One job that repeats, at once and then on: the scheduler may trip over removing a finished one while it stops.
+        scheduler.add_job(guarded, "interval", seconds=service.poll_s, next_run_time=datetime.now(UTC))
         scheduler.start()
         try:
             select.select([reading], [], [])

@@ -153,6 +153,17 @@ class Node:
         """The block with this hash, canonical or not; None when the node does not know it. Raises Retry."""
         return self._answered("eth_getBlockByHash", [block_hash, False], _head)
 
+    def witnesses(self, head: Head) -> int:
+        """How many providers have exactly this block at its height; one that does not answer is no witness."""
+        found = 0
+        for index in range(len(self._endpoints)):
+            try:
+                seen = self._ask(index, "eth_getBlockByNumber", [hex(head.number), False], _head, self.timeout)
+            except (RpcError, Retry):
+                continue
+            found += seen is not None and seen.hash == head.hash
+        return found
+
     def take_timings(self) -> tuple[Timing, ...]:
         """The requests since the last time this was asked, oldest first; the latest 1,000 of them."""
         taken = tuple(self._timings)

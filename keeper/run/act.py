@@ -27,12 +27,13 @@ LONGEST_PAUSE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Who acts, through which node and journal."""
+    """Who acts, through which node and journal; `quorum` providers must have the block that a plan was made at."""
 
     node: Node
     journal: Journal
     bound: Bound
     signer: Signer
+    quorum: int = 1
 
 
 def act(who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> tuple[Outcome, tuple[str, ...]]:
@@ -41,6 +42,7 @@ def act(who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> 
     An outcome of "sent" or "unknown" is open: nothing else is signed before `settle` has closed it. Raises Retry when
     nothing was signed; Halt and BadInput as `chain.submit`.
     """
+    _require_witnesses(who, snapshot)
     manifest = _manifest(who.bound, snapshot, mandate, cleared)
     outcome = submit(
         who.node,
@@ -61,6 +63,15 @@ def act(who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> 
 def settle(who: Acting, tip: Wei) -> tuple[Outcome, ...]:
     """Learn what became of every intent that is not final, and send again, bid up or cancel what is still open."""
     return reconcile(who.node, who.journal.intents, who.signer, who.signer.address, who.node.head(), tip)
+
+
+def _require_witnesses(who: Acting, snapshot: Snapshot) -> None:
+    """K-27: one provider that lies, lags or follows a fork alone must not be enough for a signature."""
+    if who.quorum > 1 and (found := who.node.witnesses(snapshot.head)) < who.quorum:
+        raise Retry(
+            f"{found} providers have block {snapshot.head.number} as {snapshot.head.hash}, a quorum of {who.quorum} is "
+            "required: nothing was signed"
+        )
 
 
 def _follow(who: Acting, outcome: Outcome) -> Outcome:

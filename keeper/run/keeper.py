@@ -95,8 +95,8 @@ class Keeper:
     def tick(self, live: bool = False) -> tuple[Report, ...]:
         """Every vault at the latest block, recorded. `live` signs, sends and follows what was cleared.
 
-        Vaults with a health factor come first. After an action, which moved the pools, the rest is looked at anew; while
-        one is still open, nothing more is signed. Raises BadInput when live without a signer.
+        Vaults with a health factor come first. After an action, which moved the pools, the rest is looked at anew;
+        while one is still open, nothing more is signed. Raises BadInput when live without a signer.
         """
         if live and self.signer is None:
             raise BadInput("a live run needs the keeper's key: name key.keystore in the configuration")
@@ -142,7 +142,7 @@ class Keeper:
                 f"the key opened is that of {self.signer.address}, key.address says {self.config.key.address}: "
                 "correct one of the two"
             )
-        return Acting(self.node, self.journal, self.bound, self.signer)
+        return Acting(self.node, self.journal, self.bound, self.signer, self.config.chain.quorum)
 
     def _think(self, snapshot: Snapshot, mandate: Mandate, memory: Journal | None, watch: Stopwatch) -> Thought:
         state = record.state(memory, snapshot.chain_id, mandate.vault, self.bound.keeper)

@@ -11,12 +11,13 @@ import pytest
 
 from keeper.chain import signer
 from keeper.chain.submit import submit
-from keeper.errors import BadInput, Halt
+from keeper.config import parse
+from keeper.errors import BadInput, Halt, Retry
 from keeper.model import Approved, Cleared, Hold, Refused
 from keeper.run import Keeper, Report, open_keeper
 from keeper.run.act import Acting, _manifest
 from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY, RunningWorld, calls, market, playground, rpc
-from tests.run.settings import config
+from tests.run.settings import config, text
 
 FALLEN = {"WETH": 2_420.0, "WBTC": 58_000.0}
 
@@ -121,6 +122,21 @@ def test_a_tick_that_never_was_is_named(keeper: Keeper) -> None:
 def test_live_without_a_key_is_refused(fallen: RunningWorld, tmp_path: Path) -> None:
     with open_keeper(config(fallen, tmp_path)) as unsigned, pytest.raises(BadInput, match="key"):
         unsigned.tick(live=True)
+
+
+def test_a_provider_alone_with_its_block_is_not_enough_for_a_quorum(
+    fallen: RunningWorld, world: RunningWorld, tmp_path: Path
+) -> None:
+    """The fork has blocks that the world it came from has not."""
+    settings = text(fallen).replace(f'rpc = ["{fallen.url}"]', f'rpc = ["{fallen.url}", "{world.url}"]\nquorum = 2')
+    key = signer.world_key(WORLD_KEEPER_KEY, lambda: True)
+    before = epoch(fallen, "leverage")
+    with (
+        open_keeper(parse(settings, tmp_path / "keeper.toml", {}), key) as divided,
+        pytest.raises(Retry, match=r"1 providers have block .* a quorum of 2 is required: nothing was signed"),
+    ):
+        divided.tick(live=True)
+    assert epoch(fallen, "leverage") == before
 
 
 KILLS = (0.9, 1.3, 1.6, 1.9, 2.1, 2.3)

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from keeper.units import Address
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
+class Question(Generic[T_co]):
     """Reads to make in one block and what they amount to; an answer is a decoded value or Failed, in order."""
 
     reads: tuple[Read, ...]
-    build: Callable[[Sequence[Any]], T]
+    build: Callable[[Sequence[Any]], T_co]

@@ -1,5 +1,6 @@
 """Bars of several tokens in, every model's walk-forward variances on one grid out, and what was realised."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keeper.forecast.bars import HOUR_S, Array, Bars
+from keeper.forecast.ewma import RISKMETRICS as RISKMETRICS_DECAY
 from keeper.forecast.ewma import RISKMETRICS_HALF_LIFE_H, ewma_rate, riskmetrics_rate
-from keeper.forecast.har import LEAST_ROWS
+from keeper.forecast.har import LEAST_ROWS, Har
 from keeper.forecast.ladder import LONGEST, target
+from keeper.forecast.learned import Network
 from keeper.forecast.scores import qlike
 from keeper.forecast.walk import RETRAIN_H, WEEK_H, compete, walk_garch, walk_har, walk_network
 
@@ -21,7 +24,10 @@ RANGED = "log-har-range"
 LEARNED = "learned"
 MEAN = "mean"
 AUTO = "auto"
-CHAMPION = RANGED
+SLOW = "ewma 0.94"
+ALL = (REACTIVE, HAR, GARCH, LEARNED, MEAN)
+CHEAP = (REACTIVE, HAR)
+_HOURLY_HALF_LIFE_H = math.log(0.5) / math.log(RISKMETRICS_DECAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Contest:
     ends: NDArray[np.int64]
     realised: Array
     rates: Mapping[str, Array]
+    fitted: Mapping[str, tuple[Har | Network | None, ...]]
+    """The last fit of log-HAR on each token, and of the network, the same for all."""
 
     def losses(self, model: str) -> Array:
         return qlike(self.realised, self.rates[model])
@@ -42,39 +50,42 @@ def first_origin(hours: int) -> int:
     return LONGEST + LEAST_ROWS + hours
 
 
-def contest(bars: Sequence[Bars], hours: int, start_s: int, seed: int, slow: bool = True) -> Contest:
-    """Walks every model through `bars`; the network is first trained at `start_s`. Without `slow`, no GARCH or network.
+def contest(
+    bars: Sequence[Bars], hours: int, start_s: int, seed: int, since_s: int = 0, models: Sequence[str] = ALL
+) -> Contest:
+    """Walks `models` through `bars`, each from `since_s` or as soon as it can, the network from `start_s`.
 
     log-HAR is refitted weekly on the last year, GARCH weekly (every four weeks under a day), the network every four
     weeks. `mean` is the geometric mean of the network and the log-HAR it corrects; `auto` speaks with whichever model
     did best over the ninety days resolved at the start of each week, the reactive average until one has a record.
+    A horizon of one hour with ranges is judged, and its averages are made, by ranges; GARCH then stays out.
     """
     ranged = all(b.ranged for b in bars)
     by_range = ranged and hours == 1
+    begin = [max(first_origin(hours), int(np.searchsorted(b.ends, since_s))) for b in bars]
+    per_hour = riskmetrics_rate if not by_range else lambda b, _: ewma_rate(b, _HOURLY_HALF_LIFE_H, True)
     rates: dict[str, list[Array]] = {
         REACTIVE: [ewma_rate(b, ranged=by_range) for b in bars],
-        "ewma 0.94": [ewma_rate(b, RISKMETRICS_HALF_LIFE_H, by_range) for b in bars],
-        RISKMETRICS: [riskmetrics_rate(b, hours) for b in bars],
-        HAR: [walk_har(b, hours, False, first_origin(hours)).rates for b in bars],
+        SLOW: [ewma_rate(b, RISKMETRICS_HALF_LIFE_H, by_range) for b in bars],
+        RISKMETRICS: [per_hour(b, hours) for b in bars],
     }
-    if by_range:
-        rates[RISKMETRICS] = [ewma_rate(b, np.log(0.5) / np.log(0.94), True) for b in bars]
-    best = HAR
-    if ranged:
-        best = RANGED
-        rates[RANGED] = [walk_har(b, hours, True, first_origin(hours)).rates for b in bars]
-    if slow:
-        every = WEEK_H if hours == 24 else RETRAIN_H
-        if hours > 1:
-            rates[GARCH] = [walk_garch(b, hours, first_origin(hours), every).rates for b in bars]
-        learned, _ = walk_network(bars, rates[best], hours, start_s, seed)
-        rates[LEARNED] = learned
+    fitted: dict[str, tuple[Har | Network | None, ...]] = {}
+    for name in (HAR, RANGED) if ranged else (HAR,):
+        walked = [walk_har(b, hours, name == RANGED, at) for b, at in zip(bars, begin, strict=True)]
+        rates[name], fitted[name] = [w.rates for w in walked], tuple(w.model for w in walked)
+        best = name
+    if GARCH in models and hours > 1:
+        every = WEEK_H if hours >= 24 else RETRAIN_H
+        rates[GARCH] = [walk_garch(b, hours, at, every).rates for b, at in zip(bars, begin, strict=True)]
+    if LEARNED in models:
+        learned, network = walk_network(bars, rates[best], hours, start_s, seed)
+        rates[LEARNED], fitted[LEARNED] = learned, (network,) * len(bars)
         rates[MEAN] = [np.sqrt(a * b) for a, b in zip(learned, rates[best], strict=True)]
     ends = np.unique(np.concatenate([b.ends for b in bars]))
     table = {name: align(bars, columns, ends) for name, columns in rates.items()}
     realised = align(bars, [target(b, hours) for b in bars], ends)
     table[AUTO] = _auto(table, realised, hours)
-    return Contest(hours, ends, realised, table)
+    return Contest(hours, ends, realised, table, fitted)
 
 
 def align(bars: Sequence[Bars], columns: Sequence[Array], ends: NDArray[np.int64]) -> Array:

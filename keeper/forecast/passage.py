@@ -5,8 +5,9 @@ from scipy.special import ndtr
 
 from keeper.forecast.bars import Array
 
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
+"""Gauss–Hermite: a mean over a standard normal is a sum over eleven nodes."""
 
 
 def passage(distance: Array, deviation: Array) -> Array:
@@ -20,8 +21,8 @@ def passage(distance: Array, deviation: Array) -> Array:
 
 def mixed_passage(distance: Array, deviation: Array, spread: float) -> Array:
     """As `passage` when the variance itself is log-normal with mean deviation² and log deviation `spread`."""
-    factors = np.exp(0.5 * (spread * _NODES - 0.5 * spread**2))
+    factors = np.exp(0.5 * (spread * NODES - 0.5 * spread**2))
     total = np.zeros(np.broadcast(distance, deviation).shape)
-    for factor, weight in zip(factors, _WEIGHTS, strict=True):
+    for factor, weight in zip(factors, WEIGHTS, strict=True):
         total = total + weight * passage(distance, deviation * factor)
     return total

@@ -68,8 +68,8 @@ def weight_chances(weights: Array, low: Array, high: Array, walked: Array) -> tu
     values = weights * np.exp(walked)
     shares = values / values.sum(axis=2, keepdims=True)
     step = np.sqrt(np.mean((shares[:, 0, :] - weights) ** 2, axis=0)) * DISCRETE
-    below = shares.min(axis=1) <= low + step
-    above = shares.max(axis=1) >= high - step
+    below = (shares.min(axis=1) <= low + step) | (weights <= low)
+    above = (shares.max(axis=1) >= high - step) | (weights >= high)
     return tuple((_chance(below[:, k]), _chance(above[:, k])) for k in range(len(weights)))
 
 

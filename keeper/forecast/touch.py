@@ -1,61 +1,214 @@
 """Beliefs and the current block in, the chance that each watched quantity leaves its band within the horizon out."""
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 
-from keeper.costs import first_passage, leave_band, weight_speeds, years
-from keeper.model import Beliefs, Drift, Forecast, HealthProblem, Mandate, Problem, Touch, WeightProblem
+import numpy as np
+
+from keeper.costs import first_passage, years
+from keeper.forecast.bars import Array
+from keeper.forecast.passage import NODES, WEIGHTS
+from keeper.forecast.paths import joint_paths, weight_chances
+from keeper.forecast.shape import interval, touch
+from keeper.model import (
+    Beliefs,
+    Drift,
+    Forecast,
+    Interval,
+    Mandate,
+    Problem,
+    Shape,
+    TokenBelief,
+    Touch,
+    WeightProblem,
+)
 from keeper.units import Address
 
 DEFAULT_VOLATILITY = 0.8
 """A year, of a token with neither history nor a stated prior: a volatile crypto asset."""
+SIZEABLE = 0.01
+"""A token with a smaller share of the variance at hand is not asked whether its touches are trusted."""
+_BAND = 0.9
+_NORMAL_90 = 1.6449
 
 
 def volatility(beliefs: Beliefs, token: Address) -> float:
+    """Annual, of log price."""
     return dict(beliefs.volatility).get(token, DEFAULT_VOLATILITY)
 
 
-def forecast(problem: Problem, drift: Drift, beliefs: Beliefs, mandate: Mandate) -> Forecast:
-    """Closed-form first-passage chances, driftless, over `mandate.horizon_s`."""
-    horizon = years(mandate.horizon_s)
+def forecast(problem: Problem, drift: Drift, beliefs: Beliefs, mandate: Mandate, seed: int = 0) -> Forecast:
+    """Every token's deviation and 90 % interval over `mandate.horizon_s`, and the touches of its quantities.
+
+    Weights: joint paths with the believed correlation, both edges of each band, with their Monte-Carlo error. Health
+    factor: its lower band, then 1, where liquidation begins: the past moves of whichever token rules the ratio,
+    rescaled, or first passage under uncertain variance where they are not known. Driftless, deterministic in its
+    arguments. A token without beliefs moves by its volatility in `beliefs`, or 0.8 a year; the notes say so.
+    """
+    tokens = problem.tokens if isinstance(problem, WeightProblem) else (problem.collateral, problem.debt)
+    view = _View(tokens, beliefs, mandate)
     if isinstance(problem, WeightProblem):
-        tokens = problem.tokens
-        sigmas = tuple(volatility(beliefs, t) for t in tokens)
-        speeds = weight_speeds(tuple(q.value for q in drift.quantities), sigmas)
-        touches = tuple(
-            Touch(
-                q.name,
-                q.low if q.value < q.target else q.high,
-                leave_band(q.value - q.low, q.high - q.value, s, horizon),
-            )
-            for q, s in zip(drift.quantities, speeds, strict=True)
-        )
+        touches = _weight_touches(problem, drift, view, seed)
     else:
-        tokens = (problem.collateral, problem.debt)
-        sigmas = tuple(volatility(beliefs, t) for t in tokens)
-        touches = _health_touches(drift, sigmas, horizon)
-    spread = math.sqrt(horizon)
+        touches = _health_touches(drift, view)
     return Forecast(
-        model=f"closed form on {beliefs.model}",
+        model=view.model,
         horizon_s=mandate.horizon_s,
-        sigma=tuple((t, s * spread) for t, s in zip(tokens, sigmas, strict=True)),
+        sigma=tuple(zip(tokens, map(float, view.deviations), strict=True)),
         touches=touches,
+        intervals=tuple(map(view.interval, range(len(tokens)))),
+        trusted=view.trusted(_exposures(problem, drift)),
+        notes=view.notes,
     )
 
 
-def relative_volatility(problem: HealthProblem, beliefs: Beliefs) -> float:
-    """Annual volatility of collateral in units of the debt, both uncorrelated."""
-    return math.hypot(volatility(beliefs, problem.collateral), volatility(beliefs, problem.debt))
+def variance_at(belief: TokenBelief, model: str, horizon_s: int) -> float | None:
+    """`model`'s variance of log price over any horizon; None when it has none.
+
+    Between the horizons it was fitted for, linear in logs; outside them at the rate of the nearest.
+    """
+    held = sorted((v.horizon_s, v.variance) for v in belief.variances if v.model == model)
+    if not held:
+        return None
+    for (s, low), (t, high) in pairwise(held):
+        if s <= horizon_s <= t:
+            share = math.log(horizon_s / s) / math.log(t / s)
+            return math.exp((1.0 - share) * math.log(low) + share * math.log(high))
+    edge, variance = held[0] if horizon_s < held[0][0] else held[-1]
+    return variance * horizon_s / edge
 
 
-def _health_touches(drift: Drift, sigmas: tuple[float, ...], horizon: float) -> tuple[Touch, ...]:
+class _View:
+    """What is believed of a problem's tokens over one horizon."""
+
+    def __init__(self, tokens: Sequence[Address], beliefs: Beliefs, mandate: Mandate) -> None:
+        self.tokens = tokens
+        self.horizon_s = mandate.horizon_s
+        held = {t.token: t for t in beliefs.tokens}
+        self.beliefs = tuple(held.get(t) for t in tokens)
+        self.correlation = _matrix(tuple(tokens), beliefs.correlation)
+        annual = dict(beliefs.volatility)
+        spoken = [self._speak(b, mandate.champion) for b in self.beliefs]
+        horizon = years(mandate.horizon_s)
+        self.deviations = np.array(
+            [
+                math.sqrt(variance) if variance is not None else annual.get(t, DEFAULT_VOLATILITY) * math.sqrt(horizon)
+                for t, (_, variance) in zip(tokens, spoken, strict=True)
+            ]
+        )
+        self.shapes = tuple(_shape(b, mandate.horizon_s) for b in self.beliefs)
+        self.model = "+".join(sorted({name for name, _ in spoken})) or beliefs.model
+        self.notes = tuple(self._notes(beliefs, mandate.champion))
+
+    def _speak(self, belief: TokenBelief | None, wanted: str) -> tuple[str, float | None]:
+        """The model that speaks for a token, and its variance over the horizon."""
+        if belief is None or not belief.variances:
+            return "prior", None
+        nearest = min(belief.champions, key=lambda pair: abs(math.log(pair[0] / self.horizon_s)))
+        for name in (wanted, nearest[1]):
+            variance = variance_at(belief, name, self.horizon_s)
+            if variance is not None:
+                return name, variance
+        return "prior", None
+
+    def _notes(self, beliefs: Beliefs, wanted: str) -> list[str]:
+        annual = dict(beliefs.volatility)
+        found = []
+        for token, belief in zip(self.tokens, self.beliefs, strict=True):
+            if belief is None:
+                known = "its prior volatility" if token in annual else f"a volatility of {DEFAULT_VOLATILITY:g}"
+                found.append(f"{token}: no history: {known}")
+            elif belief.note:
+                found.append(f"{token}: {belief.note}")
+            if belief is not None and wanted != "auto" and wanted not in {v.model for v in belief.variances}:
+                found.append(
+                    f"{token}: the mandate names {wanted}, which was not fitted: the best of the others speaks"
+                )
+        return found
+
+    def interval(self, k: int) -> Interval:
+        shape, deviation = self.shapes[k], float(self.deviations[k])
+        low, high = interval(shape, _BAND) if shape is not None else (-_NORMAL_90, _NORMAL_90)
+        return Interval(self.tokens[k], _BAND, low * deviation, high * deviation)
+
+    def trusted(self, exposures: Array) -> bool:
+        """Whether every token that matters has proven touches; `exposures` are to each token's log price."""
+        parts = (exposures * self.deviations) ** 2
+        matters = parts > SIZEABLE * max(float(parts.sum()), 1e-300)
+        return all(b is not None and b.trusted for b, m in zip(self.beliefs, matters, strict=True) if m)
+
+    def spread(self) -> float:
+        """Log deviation of the common variance factor: the tokens' own, weighted by variance."""
+        known = [(s.spread, d * d) for s, d in zip(self.shapes, self.deviations, strict=True) if s is not None]
+        weight = sum(w for _, w in known)
+        return sum(s * w for s, w in known) / weight if weight > 0.0 else 0.0
+
+    def scaled(self) -> Array:
+        """Deviations corrected by how far past returns differed from their forecasts."""
+        return self.deviations * [1.0 if s is None else s.deviation for s in self.shapes]
+
+
+@lru_cache(maxsize=256)
+def _matrix(tokens: tuple[Address, ...], pairs: tuple[tuple[Address, Address, float], ...]) -> Array:
+    """Correlation of `tokens`; 0 where none is believed."""
+    at = {t: k for k, t in enumerate(tokens)}
+    matrix = np.eye(len(tokens))
+    for a, b, value in pairs:
+        if a in at and b in at:
+            matrix[at[a], at[b]] = matrix[at[b], at[a]] = value
+    matrix.flags.writeable = False
+    return matrix
+
+
+def _shape(belief: TokenBelief | None, horizon_s: int) -> Shape | None:
+    """The shape of the nearest horizon, in logs."""
+    if belief is None or not belief.shapes or belief.knowledge != "fitted":
+        return None
+    return min(belief.shapes, key=lambda s: abs(math.log(s.horizon_s / horizon_s)))
+
+
+def _exposures(problem: Problem, drift: Drift) -> Array:
+    """How strongly the quantities follow each token's log price."""
+    if isinstance(problem, WeightProblem):
+        return np.array([q.value * (1.0 - q.value) for q in drift.quantities])
+    return np.array([1.0, 1.0])
+
+
+def _weight_touches(problem: WeightProblem, drift: Drift, view: _View, seed: int) -> tuple[Touch, ...]:
+    weights = np.array([q.value for q in drift.quantities])
+    low, high = np.array([q.low for q in drift.quantities]), np.array([q.high for q in drift.quantities])
+    walked = joint_paths(view.scaled(), view.correlation, view.spread(), seed)
+    found = []
+    for q, (below, above) in zip(drift.quantities, weight_chances(weights, low, high, walked), strict=True):
+        found.append(Touch(q.name, q.low, below.probability, below.error))
+        found.append(Touch(q.name, q.high, above.probability, above.error))
+    return tuple(found)
+
+
+def _health_touches(drift: Drift, view: _View) -> tuple[Touch, ...]:
     """The health factor against its lower band, then against 1, where liquidation begins."""
     health = drift.quantities[0]
-    sigma = math.hypot(*sigmas)
     if math.isinf(health.value) or health.value <= 0.0:
         return ()
     return tuple(
-        Touch(
-            health.name, barrier, first_passage(math.log(health.value / barrier), sigma, -sigma * sigma / 2.0, horizon)
-        )
-        for barrier in (health.low, 1.0)
+        Touch(health.name, barrier, _falls(math.log(health.value / barrier), view)) for barrier in (health.low, 1.0)
+    )
+
+
+def _falls(distance: float, view: _View) -> float:
+    """P(the log price of the first token in units of the second falls by `distance` within the horizon)."""
+    a, b = view.deviations
+    deviation = math.sqrt(max(a * a + b * b - 2.0 * view.correlation[0, 1] * a * b, 0.0))
+    if distance <= 0.0 or deviation <= 0.0:
+        return 1.0 if distance <= 0.0 else 0.0
+    ruler = 0 if a >= b else 1
+    shape = view.shapes[ruler]
+    if shape is not None:
+        return float(touch(shape, ruler == 1, np.asarray(distance / deviation)))
+    spread = view.spread()
+    return sum(
+        weight * first_passage(distance, deviation * factor, -0.5 * (deviation * factor) ** 2, 1.0)
+        for weight, factor in zip(WEIGHTS, np.exp(0.5 * (spread * NODES - 0.5 * spread**2)), strict=True)
     )

@@ -70,14 +70,14 @@ class Variance:
 class TokenBelief:
     """What is believed of one token, and in `note` one sentence on why.
 
-    `champion` is the model that speaks under "auto". `trusted` is False when its touches did no better than the
-    unconditional frequency: then only reactive bands are safe.
+    `champions` names the model that speaks under "auto" for each horizon in seconds. `trusted` is False when touches
+    are unproven, or did no better than the unconditional frequency: then only reactive bands are safe.
     """
 
     token: Address
     knowledge: Knowledge
     note: str
-    champion: str
+    champions: tuple[tuple[int, str], ...]
     trusted: bool
     regime: Regime
     last_at: Timestamp

@@ -43,8 +43,8 @@ class Database:
             raise
 
     def close(self) -> None:
-        self.engine.dispose()
         self._unlock()
+        self.engine.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -121,12 +121,13 @@ class Database:
 
     def _claim(self) -> None:
         """PostgreSQL's own lock in place of the file's, held by a connection for as long as the journal is open."""
-        self._held = self.engine.connect()
+        self._held = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if not self._held.exec_driver_sql("SELECT pg_try_advisory_lock(7214936750)").scalar():
             raise BadInput(f"another keeper writes the journal {self.name}: stop it, or give this one its own")
 
     def _unlock(self) -> None:
         if self._held is not None:
+            self._held.invalidate()  # back in the pool it would keep the lock
             self._held.close()
             self._held = None
         if self._lock is not None:
@@ -146,7 +147,7 @@ class Database:
 
     def _explained(self, said: str) -> Halt | Retry:
         words = said.lower()
-        if "locked" in words or "could not connect" in words or "connection refused" in words:
+        if "locked" in words or "connect" in words:
             return Retry(f"the journal {self.name} is busy or away ({said}); try again")
         if "disk is full" in words or "no space" in words:
             return Halt(f"the journal {self.name} has no room left ({said}): free some disk, then start again")

@@ -15,7 +15,7 @@ from keeper.costs import (
 )
 from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, HealthProblem, LeverageMove, Mandate, Plan
-from keeper.plan.route import Market
+from keeper.plan.route import Market, Order, Trades, route
 
 _ROUNDS = 4
 """The size depends on the cost and the cost on the size; each round shrinks the error by about the cost itself."""
@@ -36,7 +36,7 @@ class Bounds:
 @dataclass(frozen=True, slots=True)
 class _Tried:
     name: str
-    market: Market
+    trades: Trades
     move: LeverageMove
     cost: Cost
     collateral: float
@@ -57,9 +57,10 @@ def plan_health(
     goals = _goals(problem, health, mandate)
     trials: list[_Tried] = []
     refused: list[Candidate] = []
+    market = open_market()
     for target, name in goals:
         try:
-            trials.append(_try(problem, target, name, open_market, bounds))
+            trials.append(_try(problem, target, name, market, bounds))
         except (Unquotable, ValueError) as error:
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
     if not trials:
@@ -78,7 +79,7 @@ def plan_health(
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
         return (Plan((), None, cost, waiting, reason, candidates),)
-    return tuple(Plan(tuple(t.market.legs), t.move, c, waiting, t.name, candidates) for t, c in ranked)
+    return tuple(Plan(t.trades.legs, t.move, c, waiting, t.name, candidates) for t, c in ranked)
 
 
 def _values(problem: HealthProblem) -> tuple[float, float]:
@@ -99,12 +100,11 @@ def _goals(problem: HealthProblem, health: float, mandate: Mandate) -> tuple[tup
     return tuple((goal, f"health factor to {goal:.3f} ({name})") for goal, name in chosen)
 
 
-def _try(problem: HealthProblem, target: float, name: str, open_market: Callable[[], Market], bounds: Bounds) -> _Tried:
+def _try(problem: HealthProblem, target: float, name: str, market: Market, bounds: Bounds) -> _Tried:
     collateral, debt = _values(problem)
     lever = _health(problem, collateral, debt) > target
     cost = 0.0
     for _ in range(_ROUNDS):
-        market = open_market()
         value = (
             borrow_for_health(collateral, debt, problem.threshold, target, cost)
             if lever
@@ -132,13 +132,14 @@ def _lever(problem: HealthProblem, value: float, name: str, market: Market, boun
     amount = int(value / problem.debt_price)
     flash = debt + value > supplied * problem.loan_to_value * _CLOSE
     premium = _premium(problem, amount) if flash else 0.0
-    bought = market.sell(problem.debt, problem.collateral, amount, ())
+    order = Order({problem.debt: amount}, {problem.collateral: 1.0}, {problem.debt: amount, problem.collateral: 0})
+    trades = route(market, order, bounds.base_gas)
     return _Tried(
         name,
-        market,
+        trades,
         LeverageMove(lever=True, flash=flash, debt_amount=amount, collateral_amount=0),
-        _cost(problem, market, bounds, flash, premium),
-        collateral + bought * problem.collateral_price,
+        _cost(problem, market, trades, bounds, flash, premium),
+        collateral + trades.net(problem.collateral) * problem.collateral_price,
         debt + value + premium,
     )
 
@@ -147,25 +148,23 @@ def _delever(problem: HealthProblem, value: float, name: str, market: Market, bo
     collateral, debt = _values(problem)
     supplied = problem.collateral_raw * problem.collateral_price
     amount = int(value / problem.collateral_price)
-    received = market.sell(problem.collateral, problem.debt, amount, ())
+    order = Order({problem.collateral: amount}, {problem.debt: 1.0}, {problem.collateral: amount, problem.debt: 0})
+    trades = route(market, order, bounds.base_gas)
     flash = (supplied - value) * problem.threshold * _CLOSE < debt
     loan, premium = 0, 0.0
     if flash:
-        certain = sum(leg.min_out for leg in market.legs[-len(market.fills) :] if _pays(leg.pool, market, problem))
+        legs = zip(trades.legs, trades.fills, strict=True)
+        certain = sum(leg.min_out for leg, fill in legs if fill.token_out == problem.debt)
         loan = int(certain / (1.0 + problem.flash_fee)) - 1
         premium = _premium(problem, loan)
     return _Tried(
         name,
-        market,
+        trades,
         LeverageMove(lever=False, flash=flash, debt_amount=loan, collateral_amount=amount),
-        _cost(problem, market, bounds, flash, premium),
+        _cost(problem, market, trades, bounds, flash, premium),
         collateral - value,
-        max(0.0, debt - received * problem.debt_price + premium),
+        max(0.0, debt - trades.net(problem.debt) * problem.debt_price + premium),
     )
-
-
-def _pays(pool: object, market: Market, problem: HealthProblem) -> bool:
-    return any(f.pool == pool and f.token_out == problem.debt for f in market.fills)
 
 
 def _premium(problem: HealthProblem, amount: int) -> float:
@@ -174,8 +173,8 @@ def _premium(problem: HealthProblem, amount: int) -> float:
     return amount * problem.flash_fee * problem.debt_price
 
 
-def _cost(problem: HealthProblem, market: Market, bounds: Bounds, flash: bool, premium: float) -> Cost:
-    cost = market.cost(bounds.base_gas + (bounds.flash_gas if flash else 0))
+def _cost(problem: HealthProblem, market: Market, trades: Trades, bounds: Bounds, flash: bool, premium: float) -> Cost:
+    cost = market.cost(trades.fills, bounds.base_gas + (bounds.flash_gas if flash else 0))
     return replace(cost, fees=cost.fees + premium / problem.collateral_price)
 
 

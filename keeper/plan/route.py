@@ -1,114 +1,137 @@
-"""A list of sales in, legs with their exact fills and costs out, over direct pools or one token in between."""
+"""Amounts to sell and tokens to buy in, ordered legs with their exact fills out, over all pools at once."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
 
 from keeper.errors import Unquotable
-from keeper.model import ALL_RECEIVED, Cost, Fill, Leg, Snapshot, Venue
-from keeper.plan.split import split
-from keeper.units import Address, bps_down
+from keeper.model import MAX_LEGS, Cost, Fill, Leg
+from keeper.plan.dispose import Hop, dispose, in_order
+from keeper.plan.market import Market, graph, opener
+from keeper.plan.routing.gas import solve_with_gas
+from keeper.plan.routing.kernel import Floats, Ints
+from keeper.plan.routing.network import Network
+from keeper.plan.routing.solve import Flows, demand_of
+from keeper.units import Address
+
+__all__ = ["Market", "Order", "Trades", "opener", "route"]
+
+_DUST = 1e-9
+"""A trade under this share of what is demanded is rounding."""
 
 
-@dataclass(slots=True)
-class Market:
-    """The pools as the legs so far have left them, and what those legs cost; the planner's working copy.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Sell exactly `sells` (raw, whole) for `buys` (raw): the most valuable of these takes what the trade leaves.
 
-    Prices are quote currency per raw unit; `gas_value` is a unit of gas in quote currency.
+    `held` are raw amounts that the vault's contract holds before the legs, by every token that it calls its own; what
+    passes through any other token must be spent to the last unit. No leg under `min_trade` (quote currency), if it can
+    be avoided.
     """
 
-    venues: dict[Address, Venue]
-    prices: dict[Address, float]
-    base: Address
-    gas_value: float
-    max_slippage: int
-    legs: list[Leg] = field(default_factory=list)
-    fills: list[Fill] = field(default_factory=list)
-    gas: int = 0
-    fees: float = 0.0
-    impact: float = 0.0
-    basis: float = 0.0
-
-    def sell(self, token_in: Address, token_out: Address, amount_in: int, held: Iterable[Address]) -> int:
-        """Sell exactly `amount_in` raw, splitting over direct pools; one intermediate token where there is none.
-
-        Returns the raw output. Raises Unquotable when no path can take it.
-        """
-        direct = self._between(token_in, token_out)
-        if direct:
-            return self._split(direct, token_in, token_out, amount_in)
-        middle = self._middle(token_in, token_out, amount_in)
-        received = self._split(self._between(token_in, middle), token_in, middle, amount_in)
-        if middle in set(held):
-            return self._split(self._between(middle, token_out), middle, token_out, received)
-        return self._spend_all(middle, token_out, received)
-
-    def cost(self, base_gas: int) -> Cost:
-        """What the legs cost in raw units of the base asset; L1 data is free where the chain is its own L1."""
-        base_price = self.prices[self.base]
-        return Cost(
-            fees=self.fees / base_price,
-            impact=self.impact / base_price,
-            basis=self.basis / base_price,
-            gas=(self.gas + base_gas) * self.gas_value / base_price,
-        )
-
-    def _between(self, a: Address, b: Address) -> list[Venue]:
-        return [v for v in self.venues.values() if set(v.tokens) == {a, b} and v.mid(a) > 0.0]
-
-    def _middle(self, token_in: Address, token_out: Address, amount_in: int) -> Address:
-        """The token between whose two best single pools give most."""
-        tokens = {t for v in self.venues.values() for t in v.tokens} - {token_in, token_out}
-        best: tuple[int, Address] | None = None
-        for token in sorted(tokens):
-            try:
-                first = _best_quote(self._between(token_in, token), token_in, amount_in)
-                second = _best_quote(self._between(token, token_out), token, first.amount_out)
-            except Unquotable:
-                continue
-            best = max(best or (0, token), (second.amount_out, token))
-        if best is None or best[0] == 0:
-            raise Unquotable(f"no pool on the allow-list sells {token_in} for {token_out}, directly or in two hops")
-        return best[1]
-
-    def _split(self, venues: Sequence[Venue], token_in: Address, token_out: Address, amount_in: int) -> int:
-        fills = split(venues, token_in, amount_in, self.gas_value / self.prices[token_out])
-        return sum(self._take(fill, fill.amount_in) for fill in fills)
-
-    def _spend_all(self, token_in: Address, token_out: Address, amount_in: int) -> int:
-        return self._take(_best_quote(self._between(token_in, token_out), token_in, amount_in), ALL_RECEIVED)
-
-    def _take(self, fill: Fill, amount_in: int) -> int:
-        venue = self.venues[fill.pool]
-        p_in, p_out, net = self.prices[fill.token_in], self.prices[fill.token_out], fill.amount_in - fill.fee_raw
-        at_mid = net * venue.mid(fill.token_in) * p_out
-        self.fees += fill.fee_raw * p_in
-        self.basis += net * p_in - at_mid
-        self.impact += at_mid - fill.amount_out * p_out
-        self.gas += venue.gas
-        self.venues[fill.pool] = venue.after(fill.token_in, fill.amount_in)
-        min_out = fill.amount_out - bps_down(fill.amount_out, self.max_slippage)
-        self.legs.append(Leg(venue.adapter, fill.pool, fill.token_in, amount_in, min_out))
-        self.fills.append(fill)
-        return fill.amount_out
+    sells: Mapping[Address, int]
+    buys: Mapping[Address, float]
+    held: Mapping[Address, int]
+    min_trade: float = 0.0
 
 
-def _best_quote(venues: Sequence[Venue], token_in: Address, amount_in: int) -> Fill:
-    quotes = []
-    for venue in venues:
+@dataclass(frozen=True, slots=True)
+class Trades:
+    """Legs in order, what each did, and the cost; `used` are the pools, to start a similar order from."""
+
+    legs: tuple[Leg, ...]
+    fills: tuple[Fill, ...]
+    cost: Cost
+    used: tuple[Ints, ...] = ()
+
+    def net(self, token: Address) -> int:
+        """Raw units received less those paid."""
+        received = sum(f.amount_out for f in self.fills if f.token_out == token)
+        return received - sum(f.amount_in for f in self.fills if f.token_in == token)
+
+
+def route(market: Market, order: Order, base_gas: int, used: tuple[Ints, ...] = ()) -> Trades:
+    """The trades that cost least, gas included: fees, impact and the pools' prices against the oracle's.
+
+    The float optimum proposes, exact quotes dispose. Raises Unquotable, with the reason, when no path can take it.
+    """
+    found = graph(market)
+    if found is None:
+        raise Unquotable("no pool on the allow-list holds anything")
+    nets, flows = [found.rest], [_flows(found.rest, found.prices, order, used[:1])]
+    if found.raw is not None:
+        nets.append(found.raw.one_way(_ranks(found.rest, flows[0], order)))
+        flows.append(_flows(nets[1], found.prices, order, used[1:2]))
+    options, refusals = [], []
+    for net, flow in zip(nets, flows, strict=True):
         try:
-            quotes.append(venue.quote(token_in, amount_in))
-        except Unquotable:
+            legs, fills = dispose(market, _hops(net, flow), order.sells, order.held)
+        except Unquotable as error:
+            refusals.append(error)
             continue
-    if not quotes:
-        raise Unquotable(f"no pool takes {amount_in} of {token_in}")
-    return max(quotes, key=lambda f: f.amount_out)
+        options.append(Trades(legs, fills, market.cost(fills, base_gas), tuple(f.active for f in flows)))
+    if not options:
+        raise refusals[0]
+    return min(options, key=lambda t: t.cost.execution)
 
 
-def opener(
-    snapshot: Snapshot, pools: Sequence[Address], base: Address, gas_price: int, max_slippage: int
-) -> Callable[[], Market]:
-    """A function that opens a fresh working copy of `pools` at the snapshot's oracle prices."""
-    venues = {p: snapshot.venue(p) for p in pools}
-    prices = {r.token: r.price_x36 / 1e36 for r in snapshot.rounds}
-    gas_value = gas_price * snapshot.native.price_x36 / 1e36
-    return lambda: Market(dict(venues), prices, base, gas_value, max_slippage)
+def _flows(net: Network, prices: Floats, order: Order, used: tuple[Ints, ...]) -> Flows:
+    """The cheapest flows over at most MAX_LEGS pools; Unquotable where there are none."""
+    number = {token: at for at, token in enumerate(net.tokens)}
+    for token in (*order.sells, *order.buys):
+        if token not in number:
+            raise Unquotable(f"no pool on the allow-list trades {token}")
+    base = number[max(order.buys, key=lambda t: (order.buys[t] * net.values[number[t]], t))]
+    demand = demand_of(net, order.buys) - demand_of(net, order.sells)
+    demand[base] = 0.0
+    flows = solve_with_gas(net, demand, base, MAX_LEGS, prices, start=used[0] if used else None)
+    if not flows.solved:
+        raise Unquotable(_why(net, order))
+    if len(flows.active) > MAX_LEGS:
+        raise Unquotable(f"{len(flows.active)} legs are needed, the vault's contract takes at most {MAX_LEGS}")
+    live = np.arange(net.keep.size, dtype=np.int64)
+    while len(flows.active) > 1:
+        least = min(flows.active, key=lambda i: float(flows.received[i]))
+        if flows.received[least] >= order.min_trade:
+            break
+        live = live[live != least]
+        fewer = solve_with_gas(net, demand, base, MAX_LEGS, flows.prices, live)
+        if not fewer.solved or len(fewer.active) > MAX_LEGS:
+            break
+        flows = fewer
+    return flows
+
+
+def _ranks(net: Network, flows: Flows, order: Order) -> list[float]:
+    """A rank a token, rising along every trade: tokens passed over follow those sold, tokens only bought come last."""
+    ranked = in_order(_hops(net, flows))
+    after = max((ranked.index(t) for t in order.sells if t in ranked), default=0) + 0.5
+    rank = {t: float(ranked.index(t)) if t in ranked else len(ranked) if t in order.buys else after for t in net.tokens}
+    return [rank[t] for t in net.tokens]
+
+
+def _hops(net: Network, flows: Flows) -> list[Hop]:
+    hops = []
+    for i in flows.active.tolist():
+        sold, bought = net.pairs[i, flows.side[i]], net.pairs[i, 1 - flows.side[i]]
+        paid, received = flows.paid[i] / net.values[sold], flows.received[i] / net.values[bought]
+        if flows.received[i] > _DUST * flows.worth:
+            hops.append(Hop(net.pools[i], net.tokens[sold], net.tokens[bought], float(paid), float(received)))
+    return hops
+
+
+def _why(net: Network, order: Order) -> str:
+    """The sentence for an order that the pools do not fill."""
+    near: dict[Address, set[Address]] = {token: {token} for token in net.tokens}
+    for a, b in net.pairs.tolist():
+        joined = near[net.tokens[a]] | near[net.tokens[b]]
+        for token in joined:
+            near[token] = joined
+    first = next(iter(order.sells))
+    for token in (*order.sells, *order.buys):
+        if token not in near[first]:
+            return f"no path of pools on the allow-list leads from {first} to {token}"
+    return "not enough liquidity: the pools on the allow-list cannot take " + ", ".join(
+        f"{amount} of {token}" for token, amount in order.sells.items()
+    )

@@ -1,12 +1,13 @@
 """A basket off its weights in, the cheapest way back, or the reason to wait, out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.costs import NoTrade, no_trade, weight_speeds, years
 from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
-from keeper.plan.route import Market
+from keeper.plan.route import Market, Order, Trades, route
+from keeper.plan.routing.kernel import Ints
 from keeper.units import Address
 
 SIZES = ((1.0, "back to target"), (0.75, "three quarters back"), (0.5, "half way back"))
@@ -19,8 +20,7 @@ _SHRINK_MARGIN = 0.999
 @dataclass(frozen=True, slots=True)
 class _Tried:
     name: str
-    market: Market
-    cost: Cost
+    trades: Trades
     after: tuple[float, ...]
 
 
@@ -40,9 +40,10 @@ def plan_weights(
     weights = _weights(problem.amounts_raw, problem.prices)
     trials: list[_Tried] = []
     refused: list[Candidate] = []
+    market = open_market()
     for size, name in _sizes(problem, weights, mandate):
         try:
-            trials.append(_try(problem, weights, size, name, open_market, limits))
+            trials.append(_try(problem, weights, size, name, market, limits, trials))
         except Unquotable as error:
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
     if not trials:
@@ -56,9 +57,9 @@ def plan_weights(
     valued = [
         (
             t,
-            _with_risk(
-                t.cost,
-                wealth
+            replace(
+                t.trades.cost,
+                risk=wealth
                 * sum(r.relative_value(w - g) for r, w, g in zip(regions, t.after, problem.targets, strict=True)),
             ),
         )
@@ -70,7 +71,7 @@ def plan_weights(
     candidates = (
         Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h"),
         *(
-            Candidate(t.name, c, f"{len(t.market.legs)} legs" + ("" if _inside(t.after, problem) else ", ends outside"))
+            Candidate(t.name, c, f"{len(t.trades.legs)} legs" + ("" if _inside(t.after, problem) else ", ends outside"))
             for t, c in valued
         ),
         *refused,
@@ -78,7 +79,7 @@ def plan_weights(
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
         return (Plan((), None, cost, waiting, reason, candidates),)
-    return tuple(Plan(tuple(t.market.legs), None, c, waiting, t.name, candidates) for t, c in ranked)
+    return tuple(Plan(t.trades.legs, None, c, waiting, t.name, candidates) for t, c in ranked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,67 +114,73 @@ def _try(
     weights: tuple[float, ...],
     size: float,
     name: str,
-    open_market: Callable[[], Market],
+    market: Market,
     limits: Sizes,
+    before: list[_Tried],
 ) -> _Tried:
     """Trade `size` of the way back; less when the legs, both of a two-hop sale, would exceed the turnover limit."""
+    used = before[0].trades.used if before else ()
     for _ in range(_SHRINKS):
-        market = _trade(problem, weights, size, open_market(), limits)
-        sold = _sold(problem, market)
+        moves = {
+            token: size * (weight - target) * limits.wealth
+            for token, weight, target in zip(problem.tokens, weights, problem.targets, strict=True)
+        }
+        trades = _trade(problem, moves, market, limits, used)
+        sold = _sold(problem, trades)
         if sold <= limits.turnover:
-            after = _weights(_amounts_after(problem, market), problem.prices)
-            return _Tried(name, market, market.cost(limits.base_gas), after)
-        size *= limits.turnover / sold * _SHRINK_MARGIN
+            amounts = [a + trades.net(t) for t, a in zip(problem.tokens, problem.amounts_raw, strict=True)]
+            return _Tried(name, trades, _weights(amounts, problem.prices))
+        size, used = size * limits.turnover / sold * _SHRINK_MARGIN, trades.used
     raise Unquotable("the turnover limit leaves no room for a trade")
 
 
-def _trade(problem: WeightProblem, weights: tuple[float, ...], size: float, market: Market, limits: Sizes) -> Market:
-    """Sell each surplus for a shortage as far as there is a path; Unquotable when nothing at all can be traded."""
-    moves = {
-        token: size * (weight - target) * limits.wealth
-        for token, weight, target in zip(problem.tokens, weights, problem.targets, strict=True)
-    }
+def _trade(
+    problem: WeightProblem,
+    moves: dict[Address, float],
+    market: Market,
+    limits: Sizes,
+    used: tuple[Ints, ...],
+) -> Trades:
+    """All surpluses for all shortages at once; where the pools cannot, the most valuable of them without one token.
+
+    Moves are in quote currency, positive to sell. Raises Unquotable when nothing can be traded.
+    """
+    try:
+        return route(market, _order(problem, moves, limits), limits.base_gas, used)
+    except Unquotable as error:
+        rest: list[Trades] = []
+        for token in moves:
+            try:
+                order = _order(problem, {t: m for t, m in moves.items() if t != token}, limits)
+                rest.append(route(market, order, limits.base_gas))
+            except Unquotable:
+                continue
+        if not rest:
+            raise error
+        return max(rest, key=lambda trades: _sold(problem, trades))
+
+
+def _order(problem: WeightProblem, moves: dict[Address, float], limits: Sizes) -> Order:
+    """Surpluses and shortages worth a leg, the larger side cut to what the other takes."""
     prices = dict(zip(problem.tokens, problem.prices, strict=True))
-    obstacle = "every leg would be smaller than the mandate's min_trade"
-    for token_in, token_out, value in _pairs(moves):
-        if value < limits.min_trade:
-            continue
-        try:
-            market.sell(token_in, token_out, int(value / prices[token_in]), problem.tokens)
-        except Unquotable as error:
-            obstacle = str(error)
-    if not market.legs:
-        raise Unquotable(obstacle)
-    return market
+    surplus = {t: m for t, m in moves.items() if m > 0.0 and m >= limits.min_trade}
+    shortage = {t: -m for t, m in moves.items() if m < 0.0 and -m >= limits.min_trade}
+    if not surplus or not shortage:
+        raise Unquotable("every leg would be smaller than the mandate's min_trade")
+    value = min(sum(surplus.values()), sum(shortage.values()))
+    selling, buying = value / sum(surplus.values()), value / sum(shortage.values())
+    return Order(
+        sells={t: int(m * selling / prices[t]) for t, m in surplus.items()},
+        buys={t: m * buying / prices[t] for t, m in shortage.items()},
+        held=dict(zip(problem.tokens, problem.amounts_raw, strict=True)),
+        min_trade=limits.min_trade,
+    )
 
 
-def _sold(problem: WeightProblem, market: Market) -> float:
+def _sold(problem: WeightProblem, trades: Trades) -> float:
     """Value sold of held tokens, as the contract counts turnover; quote currency."""
     prices = dict(zip(problem.tokens, problem.prices, strict=True))
-    return sum(f.amount_in * prices.get(f.token_in, 0.0) for f in market.fills)
-
-
-def _pairs(moves: dict[Address, float]) -> list[tuple[Address, Address, float]]:
-    """Match the largest surplus with the largest shortage until one side is used up; values in quote currency."""
-    left = dict(moves)
-    pairs = []
-    for _ in range(len(left)):
-        token_in, token_out = max(left, key=lambda t: left[t]), min(left, key=lambda t: left[t])
-        value = min(left[token_in], -left[token_out])
-        if value <= 0.0:
-            break
-        pairs.append((token_in, token_out, value))
-        left[token_in] -= value
-        left[token_out] += value
-    return pairs
-
-
-def _amounts_after(problem: WeightProblem, market: Market) -> list[int]:
-    amounts = dict(zip(problem.tokens, problem.amounts_raw, strict=True))
-    for fill in market.fills:
-        amounts[fill.token_in] = amounts.get(fill.token_in, 0) - fill.amount_in
-        amounts[fill.token_out] = amounts.get(fill.token_out, 0) + fill.amount_out
-    return [amounts[t] for t in problem.tokens]
+    return sum(f.amount_in * prices.get(f.token_in, 0.0) for f in trades.fills)
 
 
 def _weights(amounts: "list[int] | tuple[int, ...]", prices: tuple[float, ...]) -> tuple[float, ...]:
@@ -184,9 +191,9 @@ def _weights(amounts: "list[int] | tuple[int, ...]", prices: tuple[float, ...]) 
 
 def _measured(trial: _Tried, problem: WeightProblem, wealth: float) -> tuple[float, float]:
     """Proportional cost a unit traded and fixed cost a unit of wealth, as the full trade pays them."""
-    traded = _sold(problem, trial.market) / problem.prices[0]
-    execution = trial.cost.fees + trial.cost.impact + max(0.0, trial.cost.basis)
-    return execution / traded, trial.cost.gas / wealth
+    cost = trial.trades.cost
+    traded = _sold(problem, trial.trades) / problem.prices[0]
+    return (cost.fees + cost.impact + max(0.0, cost.basis)) / traded, cost.gas / wealth
 
 
 def _regions(
@@ -204,7 +211,3 @@ def _regions(
         no_trade(mandate.risk_aversion * sigma_i**2, speed, proportional, fixed)
         for sigma_i, speed in zip(sigmas, weight_speeds(weights, sigmas), strict=True)
     )
-
-
-def _with_risk(cost: Cost, risk: float) -> Cost:
-    return Cost(cost.fees, cost.impact, cost.basis, cost.gas, cost.l1_data, cost.lvr, risk)

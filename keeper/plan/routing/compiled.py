@@ -18,6 +18,7 @@ _PARTS = (
     kernel.direction,
     kernel.slope,
     kernel.span,
+    kernel.reached,
     kernel.newton,
     kernel.trade,
     kernel.buy,

@@ -1,5 +1,7 @@
 """A network and a demand in, the trades that are cheapest once every pool touched costs its gas out."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from keeper.plan.routing.kernel import Floats, Ints
@@ -12,8 +14,12 @@ _FEW = 24
 """... and one single pool once they are this few,"""
 _TRIALS = 4
 """the best of this many."""
-_ROUNDS = 20
-"""Bounds the local search at the end."""
+_FORBIDDEN = 6
+"""Up to this many pools, the search also tries each time what can be had without one of them."""
+_ROUNDS = (20, 2)
+"""Bound the local search at the end, for few pools and for many."""
+_LEAST_KEPT = 1e-2
+"""What a pool keeps at least once its gas counts as a fee."""
 
 
 def value(network: Network, flows: Flows) -> float:
@@ -26,84 +32,144 @@ def surplus(network: Network, flows: Flows) -> Floats:
     at = flows.active
     sold = network.pairs[at, flows.side[at]]
     bought = network.pairs[at, 1 - flows.side[at]]
-    return (
-        np.asarray(flows.prices[bought] * flows.received[at] - flows.prices[sold] * flows.paid[at]) - network.fixed[at]
-    )
+    gain = flows.prices[bought] * flows.received[at] - flows.prices[sold] * flows.paid[at]
+    return np.asarray(gain - network.fixed[at])
 
 
 def solve_with_gas(
-    network: Network, demand: Floats, base: int, most: int, prices: Floats | None = None, live: Ints | None = None
+    network: Network,
+    demand: Floats,
+    base: int,
+    most: int,
+    prices: Floats | None = None,
+    live: Ints | None = None,
+    start: Ints | None = None,
 ) -> Flows:
-    """As `solve`, over at most `most` pools, each paid for: the best on a path of ever fewer pools.
+    """As `solve`, over at most `most` pools, each paid for: a path of ever fewer pools, then exchanges while they gain.
 
-    Pools are dropped in order of least surplus and the rest solved again from where it was; a pool without which
-    nothing works stays. At the end a pool that would more than pay for itself is taken back. Unsolved, when all pools
-    together, or any `most` of those tried, cannot meet the demand.
+    The path begins at the pools `start`, else at those that trade when gas is a fee. Unsolved when the pools together
+    cannot meet the demand; over more than `most` pools when no fewer of those tried could.
     """
-    flows = solve(network, demand, base, prices, live)
-    best = flows if len(flows.active) <= most else None
-    kept: set[int] = set()
-    while flows.solved and len(flows.active) > 1:
-        smaller = _fewer(network, demand, base, flows, kept)
-        if smaller is None:
-            break
-        flows = smaller
-        if len(flows.active) <= most and (best is None or value(network, flows) > value(network, best)):
-            best = flows
-    return flows if best is None else _improved(network, demand, base, best, most, live)
+    pools = tuple(range(network.keep.size)) if live is None else tuple(live.tolist())
+    search = _Search(network, demand, base, most, {})
+    flows = search.path(pools, prices, None if start is None else tuple(start.tolist()))
+    if not flows.solved and start is not None:
+        flows = search.path(pools, prices, None)
+    return search.improved(flows, pools) if search.valid(flows) else flows
 
 
-def _fewer(network: Network, demand: Floats, base: int, flows: Flows, kept: set[int]) -> Flows | None:
-    """The best solution with one pool, or one share of them, less; None when none of those tried can be spared."""
-    order = flows.active[np.argsort(surplus(network, flows), kind="stable")]
-    order = order[[i not in kept for i in order.tolist()]]
-    count = max(1, len(flows.active) // _SHARE) if len(flows.active) > _FEW else 1
-    while len(order):
-        tried: list[Flows] = []
-        trials = [order[:count]] if count > 1 else [order[at : at + 1] for at in range(min(_TRIALS, len(order)))]
-        for dropped in trials:
-            other = solve(network, demand, base, flows.prices, np.setdiff1d(flows.active, dropped, assume_unique=True))
-            if other.solved:
-                tried.append(other)
-            elif count == 1:
-                kept.update(dropped.tolist())
-        if tried:
-            return max(tried, key=lambda f: value(network, f))
-        order = order if count > 1 else order[len(trials) :]
-        count = 1
-    return None
+Pools = tuple[int, ...]
 
 
-def _improved(network: Network, demand: Floats, base: int, flows: Flows, most: int, live: Ints | None) -> Flows:
-    """`flows`, and while it gains: a pool left out taken in, with or without one let go; twice in a row if need be."""
-    pools = np.arange(network.keep.size, dtype=np.int64) if live is None else live
-    best, seen = flows, {flows.active.tobytes()}
-    from_here = [flows]
-    for _ in range(_ROUNDS):
-        near = [n for f in from_here for n in _neighbours(network, demand, base, f, pools)]
-        fresh = {n.active.tobytes(): n for n in near if n.solved and len(n.active) <= most}
-        ranked = sorted((fresh[k] for k in fresh.keys() - seen), key=lambda f: (-value(network, f), f.active.tobytes()))
-        seen |= fresh.keys()
-        if not ranked:
-            break
-        gained = value(network, ranked[0]) > value(network, best)
-        if not gained and from_here[0] is not best:
-            break
-        best = ranked[0] if gained else best
-        from_here = ranked[:1] if gained else ranked[:_TRIALS]
-    return best
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What stays the same while sets of pools, ascending, are tried; and what came of each."""
+
+    network: Network
+    demand: Floats
+    base: int
+    most: int
+    known: dict[Pools, Flows]
+
+    def solve(self, pools: Pools, prices: Floats | None) -> Flows:
+        if pools not in self.known:
+            self.known[pools] = solve(self.network, self.demand, self.base, prices, np.array(pools, np.int64))
+        return self.known[pools]
+
+    def value(self, flows: Flows) -> float:
+        return value(self.network, flows)
+
+    def valid(self, flows: Flows) -> bool:
+        return flows.solved and len(flows.active) <= self.most
+
+    def weakest(self, flows: Flows) -> list[int]:
+        """The pools that trade, least surplus first."""
+        order = np.argsort(surplus(self.network, flows), kind="stable")
+        return [int(i) for i in flows.active[order]]
+
+    def path(self, pools: Pools, prices: Floats | None, start: Pools | None) -> Flows:
+        """The best on the way from `start` to as few pools as do, dropped in order of least surplus."""
+        flows = self.solve(self.spread(pools, prices) if start is None else start, prices)
+        if not flows.solved:
+            flows = self.solve(pools, prices)
+        best, kept = flows, set[int]()
+        while flows.solved and len(flows.active) > 1:
+            smaller = self.fewer(flows, kept)
+            if smaller is None:
+                break
+            flows = smaller
+            if not self.valid(best) or (self.valid(flows) and self.value(flows) > self.value(best)):
+                best = flows
+        return best
+
+    def spread(self, pools: Pools, prices: Floats | None) -> Pools:
+        """The pools that trade when gas is a fee: fixed cost over the whole value sold, more than which no pool sees.
+
+        Of all proportional costs that is the largest that is nowhere above the fixed one.
+        """
+        sold = -float(self.demand[self.demand < 0.0].sum()) or float(np.abs(self.demand).sum()) or 1.0
+        share = np.maximum(_LEAST_KEPT, 1.0 - self.network.fixed / sold)
+        dearer = replace(self.network, keep=self.network.keep * share, lead=self.network.lead * np.repeat(share, 2))
+        return _pools(solve(dearer, self.demand, self.base, prices, np.array(pools, np.int64)))
+
+    def fewer(self, flows: Flows, kept: set[int]) -> Flows | None:
+        """The best with one pool, or one share of them, less; None when none can be spared. `kept` learns which."""
+        order = [i for i in self.weakest(flows) if i not in kept]
+        count = max(1, len(flows.active) // _SHARE) if len(flows.active) > _FEW else 1
+        while order:
+            trials = [order[:count]] if count > 1 else [[pool] for pool in order[:_TRIALS]]
+            tried = []
+            for dropped in trials:
+                other = self.solve(_without(flows, dropped), flows.prices)
+                if other.solved:
+                    tried.append(other)
+                elif count == 1:
+                    kept.update(dropped)
+            if tried:
+                return max(tried, key=self.value)
+            order = order if count > 1 else order[len(trials) :]
+            count = 1
+        return None
+
+    def improved(self, flows: Flows, pools: Pools) -> Flows:
+        """The best of the neighbours, and of theirs, while that gains; two steps in a row may lose."""
+        best, seen, here = flows, {_pools(flows)}, [flows]
+        for _ in range(_ROUNDS[len(flows.active) > _FEW]):
+            near = [found for one in here for found in self.neighbours(one, pools)]
+            if here[0] is best:
+                near += self.detours(best, pools)
+            fresh = {_pools(found): found for found in near if self.valid(found)}
+            new = sorted((fresh[key] for key in sorted(fresh.keys() - seen)), key=self.value, reverse=True)
+            seen |= fresh.keys()
+            gained = bool(new) and self.value(new[0]) > self.value(best)
+            if not new or (not gained and here[0] is not best):
+                break
+            best = new[0] if gained else best
+            here = new[:1] if gained else new[:_TRIALS]
+        return best
+
+    def neighbours(self, flows: Flows, pools: Pools) -> list[Flows]:
+        """One of the pools left out that offer most at these prices taken in, and each one let go."""
+        used = _pools(flows)
+        spare = np.array([i for i in pools if i not in set(used)], np.int64)
+        offer = solve(self.network, np.zeros_like(self.demand), self.base, flows.prices, spare, limit=0)
+        offered = self.weakest(offer)[: -_TRIALS - 1 : -1]
+        found = [self.solve(tuple(sorted((*used, pool))), flows.prices) for pool in offered]
+        for more in (flows, *found):
+            found += [self.solve(_without(more, [pool]), more.prices) for pool in self.weakest(more)[:_TRIALS]]
+        return found
+
+    def detours(self, flows: Flows, pools: Pools) -> list[Flows]:
+        """What can be had without one of the pools, where these are few."""
+        used = _pools(flows)
+        if len(used) > _FORBIDDEN:
+            return []
+        return [self.path(tuple(i for i in pools if i != pool), flows.prices, None) for pool in used]
 
 
-def _neighbours(network: Network, demand: Floats, base: int, flows: Flows, pools: Ints) -> list[Flows]:
-    """One of the pools left out that offer most at these prices taken in, and then each one let go."""
-    spare = np.setdiff1d(pools, flows.active, assume_unique=True)
-    offer = solve(network, np.zeros_like(demand), base, flows.prices, spare, limit=0)
-    offered = offer.active[np.argsort(-surplus(network, offer), kind="stable")][:_TRIALS]
-    more = [solve(network, demand, base, flows.prices, np.append(flows.active, pool)) for pool in offered]
-    return more + [less for flows in more for less in _without_one(network, demand, base, flows)]
+def _pools(flows: Flows) -> Pools:
+    return tuple(flows.active.tolist())
 
 
-def _without_one(network: Network, demand: Floats, base: int, flows: Flows) -> list[Flows]:
-    order = flows.active[np.argsort(surplus(network, flows), kind="stable")][:_TRIALS]
-    rest = (np.setdiff1d(flows.active, order[at : at + 1], assume_unique=True) for at in range(len(order)))
-    return [solve(network, demand, base, flows.prices, live) for live in rest]
+def _without(flows: Flows, dropped: list[int]) -> Pools:
+    return tuple(i for i in flows.active.tolist() if i not in dropped)

@@ -24,8 +24,8 @@ _STALL = 4
 """Iterations without progress after which rounding is taken to be all that is left, ..."""
 _NEAR = 1e5
 """... once the residual is within this factor of the goal."""
-_FAR = 1e6
-"""A price this many times its start: no amount of the numeraire buys what is demanded."""
+_FAR = 1e3
+"""A price this many times its start: the pools do not hold what is demanded, or all but none of it."""
 _CUTS = 8
 """Evaluations a line search may take."""
 RESIDUAL, BOUND, OBJECTIVE, SHORTFALL, STEPS, EVALUATIONS = 0, 1, 2, 3, 4, 5
@@ -175,6 +175,31 @@ def span(prices: Floats, base: int, live: Ints, pairs: Ints, first: Ints, steps:
         at = best
         if best >= 0:
             price = offered[best]
+
+
+def reached(demand: Floats, base: int, live: Ints, pairs: Ints) -> bool:
+    """Whether pools lead from the base to every token that is demanded or to be sold."""
+    n = demand.size
+    near = np.zeros((n, n), np.bool_)
+    for at in range(live.size):
+        near[pairs[live[at], 0], pairs[live[at], 1]] = True
+    known, queue = np.zeros(n, np.bool_), np.zeros(n, np.int64)
+    known[base] = True
+    queue[0] = base
+    count = 1
+    for at in range(n):
+        if at == count:
+            break
+        for j in range(n):
+            if not known[j] and (near[queue[at], j] or near[j, queue[at]]):
+                known[j] = True
+                queue[count] = j
+                count += 1
+    missed = 0
+    for j in range(n):
+        if demand[j] != 0.0 and not known[j]:
+            missed += 1
+    return missed == 0
 
 
 def newton(
@@ -413,7 +438,23 @@ def solve(
     if prices[base] <= 0.0:
         prices[:] = 1.0
         span(prices, base, live, pairs, first, steps)
-    newton(prices, demand, base, live, pairs, keep, lead, first, steps, goal, radius, limit, worth, report)
+    possible = reached(demand, base, live, pairs)
+    newton(
+        prices,
+        demand,
+        base,
+        live,
+        pairs,
+        keep,
+        lead,
+        first,
+        steps,
+        goal,
+        radius,
+        limit if possible else 0,
+        worth,
+        report,
+    )
     trade(prices, live, pairs, keep, lead, first, steps, side, paid, received)
     settle(demand, base, live, pairs, keep, first, steps, side, paid, received, net)
     bound, shortfall = 0.0, 0.0

@@ -31,6 +31,12 @@ class Network:
     steps: Floats
     fixed: Floats
 
+    def one_way(self, ranks: Sequence[float]) -> "Network":
+        """The pools in one direction each, from the token of lower rank: whatever trades then, no cycle does."""
+        rank = np.array(ranks)[self.pairs]
+        forward = np.stack([rank[:, 0] < rank[:, 1], rank[:, 1] < rank[:, 0]], 1).ravel()
+        return replace(self, lead=np.where(forward, self.lead, 0.0))
+
     def settled(self, prices: Floats) -> "Network":
         """The pools once each has traded all it would at `prices`: at the prices of no arbitrage, at rest."""
         size = self.keep.size

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from keeper.plan.routing import kernel
-from keeper.plan.routing.compiled import entries
+from keeper.plan.routing.compiled import compiled, entries
 from keeper.plan.routing.kernel import Floats, Ints
-from keeper.plan.routing.network import Network
+from keeper.plan.routing.network import Network, constant_product
 from keeper.units import Address
 
 TOLERANCE = 1e-11
@@ -73,7 +73,7 @@ def solve(
     size, n = network.keep.size, network.values.size
     nu = np.zeros(n) if prices is None else prices / prices[base]
     pools = np.arange(size, dtype=np.int64) if live is None else live
-    worth = float(np.abs(demand).sum() - abs(demand[base])) or float(network.steps[network.first[:-1], 2].sum()) * 1e-3
+    worth = float(np.abs(demand).sum() - abs(demand[base])) or float(network.steps[:, 2].max()) * 1e-3
     side, paid, received = np.full(size, -1, np.int64), np.zeros(size), np.zeros(size)
     net, report = np.zeros(n), np.zeros(6)
     entries(size).solve(
@@ -122,3 +122,11 @@ def settle(network: Network) -> tuple[Network, Floats]:
 def demand_of(network: Network, amounts: Mapping[Address, float]) -> Floats:
     """Raw amounts a token as the kernel's demand."""
     return np.array([amounts.get(t, 0.0) for t in network.tokens], np.float64) * network.values
+
+
+def warm_up() -> None:
+    """Load the compiled kernel now, for whoever will decide many times; a second or two from the disk cache."""
+    compiled()
+    market = constant_product(np.array([[0, 1]]), np.ones((1, 2)), np.array([0.997]), np.zeros(1))
+    settle(market)
+    solve(market, np.array([0.0, 1e-3]), 0)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,41 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.model import Venue
 from keeper.plan.routing import kernel
 from keeper.plan.routing.ladder import ladder
 from keeper.plan.routing.network import network
 from keeper.plan.routing.solve import demand_of, settle, solve
-from keeper.protocols import uniswap_v3_math as v3
-from keeper.protocols.uniswap_v2 import UniswapV2Pair
-from keeper.protocols.uniswap_v3 import UniswapV3Pool
-from keeper.units import Address, Ppm
+from keeper.units import Address
+from tests.plan.markets import A, B, C, pair, pool_v3
 
-A, B, C = (Address("0x" + letter * 40) for letter in "abc")
 VALUES = {A: 3e-18, B: 1e-18, C: 2e-6}
-
-
-def pool_v3(number: int, seed: int, tick: int, fee: int = 3000, tokens: tuple[Address, Address] = (A, B)) -> Venue:
-    """A pool with overlapping positions of random width round `tick`, some of them with a gap further out."""
-    rng = np.random.default_rng(seed)
-    spacing = {500: 10, 3000: 60}[fee]
-    nets: dict[int, int] = {}
-    for _ in range(12):
-        middle = tick // spacing + int(rng.integers(-30, 30))
-        half = int(rng.integers(1, 60))
-        depth = int(rng.lognormal(0, 1) * 10**22)
-        for at, net in (((middle - half) * spacing, depth), ((middle + half) * spacing, -depth)):
-            nets[at] = nets.get(at, 0) + net
-    ticks = tuple(sorted((at, net) for at, net in nets.items() if net))
-    here = sum(net for at, net in ticks if at <= tick)
-    words = (tick // spacing - 1000) // 256, (tick // spacing + 1000) // 256
-    root = v3.sqrt_at_tick_up(tick) + 1
-    address = Address(f"0x{number:040x}")
-    return UniswapV3Pool(address, tokens, Ppm(fee), spacing, root, tick, here, *words, ticks)
-
-
-def pair(number: int, a: int, b: int, tokens: tuple[Address, Address] = (A, B)) -> Venue:
-    return UniswapV2Pair(Address(f"0x{number:040x}"), tokens, (a, b))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -136,8 +110,6 @@ def test_splitting_a_step_changes_nothing(make_instance: Callable[..., Any]) -> 
 
 def _cut_in_two(market: Any) -> Any:
     """The same pools with every step cut 0.1 % below its top."""
-    from dataclasses import replace
-
     steps = np.zeros((2 * len(market.steps), 5))
     for k, (top, bottom, depth, paid, out) in enumerate(market.steps):
         middle = top * 0.999

@@ -1,0 +1,104 @@
+"""Pools and oracle prices in, what legs over them cost in parts out."""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from keeper.model import Cost, Fill, Leg, Snapshot, Venue
+from keeper.plan.routing.kernel import Floats
+from keeper.plan.routing.ladder import ladder
+from keeper.plan.routing.network import Network, network
+from keeper.plan.routing.solve import settle, solve
+from keeper.units import Address, bps_down
+
+_REMEMBERED = 64
+_AT_REST = 1e-12
+"""Arbitrage worth less than this share of the pools' depth is rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The pools that may be used, at the snapshot's block.
+
+    Prices are quote currency per raw unit; `gas_value` is a unit of gas in quote currency; `max_slippage` in bps.
+    """
+
+    venues: tuple[Venue, ...]
+    prices: tuple[tuple[Address, float], ...]
+    base: Address
+    gas_value: float
+    max_slippage: int
+
+    def price(self, token: Address) -> float:
+        return dict(self.prices)[token]
+
+    def venue(self, pool: Address) -> Venue:
+        return next(v for v in self.venues if v.pool == pool)
+
+    def leg(self, fill: Fill, amount_in: int) -> Leg:
+        """The leg of a fill; `amount_in` may be ALL_RECEIVED."""
+        min_out = fill.amount_out - bps_down(fill.amount_out, self.max_slippage)
+        return Leg(self.venue(fill.pool).adapter, fill.pool, fill.token_in, amount_in, min_out)
+
+    def cost(self, fills: Iterable[Fill], base_gas: int) -> Cost:
+        """What the fills cost, each of a pool of its own, in raw units of the base asset.
+
+        L1 data is free where the chain is its own L1.
+        """
+        price, gas = dict(self.prices), base_gas
+        fees = impact = basis = 0.0
+        for fill in fills:
+            venue, net = self.venue(fill.pool), fill.amount_in - fill.fee_raw
+            at_mid = net * venue.mid(fill.token_in) * price[fill.token_out]
+            fees += fill.fee_raw * price[fill.token_in]
+            basis += net * price[fill.token_in] - at_mid
+            impact += at_mid - fill.amount_out * price[fill.token_out]
+            gas += venue.gas
+        unit = price[self.base]
+        return Cost(fees=fees / unit, impact=impact / unit, basis=basis / unit, gas=gas * self.gas_value / unit)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """The market as the routing kernel reads it: all arbitrage taken, and as it stands where that is something else.
+
+    Others take an arbitrage before we do, so a plan made for the pools at rest does not count on it; the pools as they
+    stand are what the exact replay will meet. `prices` are the pools' own at rest.
+    """
+
+    rest: Network
+    raw: Network | None
+    prices: Floats
+
+
+@functools.lru_cache(_REMEMBERED)
+def graph(market: Market) -> Graph | None:
+    """The pools that hold something, None when none does; remembered for the vaults that share them."""
+    prices = dict(market.prices)
+    priced = [v for v in market.venues if set(v.tokens) <= prices.keys()]
+    found = (ladder(venue) for venue in priced)  # type: ignore[arg-type]  # frozen values hash; a protocol cannot say so
+    ladders = [one for one in found if one is not None]
+    if not ladders:
+        return None
+    raw = network(ladders, prices, market.gas_value)
+    rest, start = settle(raw)
+    gain = solve(raw, np.zeros(len(raw.tokens)), 0, start, limit=0)
+    if gain.objective <= _AT_REST * float(raw.steps[:, 2].max()):
+        return Graph(raw, None, start)
+    return Graph(rest, raw, start)
+
+
+def opener(
+    snapshot: Snapshot, pools: Sequence[Address], base: Address, gas_price: int, max_slippage: int
+) -> Callable[[], Market]:
+    """A function that gives the market of `pools` at the snapshot's oracle prices."""
+    market = Market(
+        tuple(snapshot.venue(p) for p in pools),
+        tuple((r.token, r.price_x36 / 1e36) for r in snapshot.rounds),
+        base,
+        gas_price * snapshot.native.price_x36 / 1e36,
+        max_slippage,
+    )
+    return lambda: market

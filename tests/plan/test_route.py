@@ -1,0 +1,185 @@
+"""Orders routed through exact pools: never worse than the simple ways, payable in order, refused in words."""
+
+import os
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from keeper.errors import Unquotable
+from keeper.model import ALL_RECEIVED, MAX_LEGS, Fill, Venue
+from keeper.plan.market import Market
+from keeper.plan.route import Order, Trades, route
+from keeper.protocols.uniswap_v2 import UniswapV2Pair
+from keeper.units import Address
+from keeper.vaults.legs import run_legs
+from tests.plan.markets import PRICES, TOKENS, A, B, C, D, gain, market_of, pair, pool_v3, random_market, simple_ways
+
+CASES = 500 if os.environ.get("KEEPER_DEEP") == "1" else 60
+TOO_DEAR = 0.05
+"""No vault accepts a loss of this share: where even the best way costs more, a refusal is an answer."""
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.003, 0.02])
+def test_never_worse_than_the_best_pool_an_even_split_or_the_best_two_hops(noise: float) -> None:
+    compared = 0
+    for seed in range(CASES):
+        market, sold, bought, amount = _case(seed, noise)
+        best = max((gain(market, way) for way in simple_ways(market, sold, bought, amount)), default=None)
+        try:
+            found = gain(market, route(market, _sale(sold, bought, amount), 0).fills)
+        except Unquotable:
+            assert best is None or best < -TOO_DEAR * amount * PRICES[sold]
+            continue
+        if best is not None:
+            compared += 1
+            assert found >= best - 1e-9 * amount * PRICES[sold], f"seed {seed}"
+    assert compared > CASES / 2
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_a_basket_is_traded_in_legs_that_can_be_paid(seed: int) -> None:
+    market = random_market(seed, 0.003)
+    rng = np.random.default_rng(seed)
+    values = rng.dirichlet(np.ones(4)) * 1e5
+    held = {t: int(v / PRICES[t]) for t, v in zip(TOKENS, values, strict=True)}
+    order = Order(
+        {A: held[A] // 3, B: held[B] // 4}, {C: values[0] / 6 / PRICES[C], D: values[1] / 5 / PRICES[D]}, held
+    )
+    try:
+        trades = route(market, order, 0)
+    except Unquotable:
+        return
+    after = _replay(market, trades, held)
+    assert len(trades.legs) <= MAX_LEGS
+    assert len({leg.pool for leg in trades.legs}) == len(trades.legs)
+    for token, amount in order.sells.items():
+        passing = -trades.net(token)
+        assert amount - passing <= 2e-3 * sum(f.amount_out for f in trades.fills if f.token_out == token)
+        assert passing <= amount
+        assert after[token] == held[token] - passing
+    value = {t: wanted * PRICES[t] for t, wanted in order.buys.items()}
+    other = min(value, key=lambda t: value[t])
+    assert trades.net(other) >= order.buys[other] * (1 - 1e-4)
+    lost = sum(-trades.net(t) * PRICES[t] for t in TOKENS) / PRICES[market.base]
+    assert trades.cost.fees + trades.cost.impact + trades.cost.basis == pytest.approx(lost, rel=1e-9)
+
+
+def _replay(market: Market, trades: Trades, held: dict[Address, int]) -> dict[Address, int]:
+    """The inventory after the legs, by the vaults' own replay, which refuses what the contract refuses."""
+    snapshot: Any = SimpleNamespace(venue=market.venue)
+    done = run_legs(snapshot, trades.legs, held)
+    assert done.fills == trades.fills
+    return done.inventory
+
+
+def _case(seed: int, noise: float) -> tuple[Market, Address, Address, int]:
+    rng = np.random.default_rng(seed + 10**6)
+    sold, bought = (TOKENS[i] for i in rng.choice(4, 2, replace=False))
+    return random_market(seed, noise), sold, bought, int(10 ** rng.uniform(3.0, 6.3) / PRICES[sold])
+
+
+def _sale(sold: Address, bought: Address, amount: int) -> Order:
+    return Order({sold: amount}, {bought: 1.0}, {sold: amount, bought: 0})
+
+
+def stable(number: int, tokens: tuple[Address, Address], dollars: float) -> UniswapV2Pair:
+    """A pair at the oracle's price."""
+    return pair(number, int(dollars / PRICES[tokens[0]]), int(dollars / PRICES[tokens[1]]), tokens)
+
+
+def test_marginal_prices_are_equal_after_a_split() -> None:
+    market = market_of(stable(1, (A, B), 1e7), stable(2, (A, B), 3e7))
+    trades = route(market, _sale(A, B, 10**12), 0)
+    after = [market.venue(f.pool).after(A, f.amount_in).mid(A) for f in trades.fills]
+    assert len(after) == 2
+    assert after[0] == pytest.approx(after[1], rel=1e-9)
+
+
+def test_an_intermediate_token_split_over_pools_is_spent_to_the_last_unit_even_when_less_arrives() -> None:
+    market = market_of(
+        stable(1, (A, D), 3e7), stable(2, (D, B), 1e7), stable(3, (D, B), 2e7), stable(4, (D, B), 5e6), gas_value=0.0
+    )
+    amount = 5 * 10**11
+    trades = route(market, _sale(A, B, amount), 0)
+    assert [leg.token_in for leg in trades.legs] == [A, D, D, D]
+    assert [leg.amount_in == ALL_RECEIVED for leg in trades.legs] == [False, False, False, True]
+    assert trades.fills[-1].amount_in > max(f.amount_in for f in trades.fills[1:3]), "the largest is last"
+    _replay(market, trades, {A: amount, B: 0})
+    slipped = replace(market, venues=(_Short(market.venues[0], trades.legs[0].min_out), *market.venues[1:]))
+    snapshot: Any = SimpleNamespace(venue=slipped.venue)
+    legs = tuple(replace(leg, min_out=0) if leg.token_in == D else leg for leg in trades.legs)
+    assert run_legs(snapshot, legs, {A: amount, B: 0}).inventory[D] == 0
+
+
+class _Short:
+    """A pool that gives the least that its leg accepts."""
+
+    def __init__(self, venue: Venue, least: int) -> None:
+        self.venue, self.least, self.pool = venue, least, venue.pool
+
+    def quote(self, token: Address, amount: int) -> Fill:
+        return replace(self.venue.quote(token, amount), amount_out=self.least)
+
+    def after(self, token: Address, amount: int) -> Venue:
+        return self.venue.after(token, amount)
+
+
+def test_a_held_token_on_the_way_is_spent_by_amount_and_only_what_is_sure_to_be_there() -> None:
+    market = market_of(stable(1, (A, D), 1e7), stable(2, (D, B), 1e7))
+    amount = 10**11
+    for spare, short in ((10**24, 0), (0, 10)):
+        trades = route(market, Order({A: amount}, {B: 1.0}, {A: amount, B: 0, D: spare}), 0)
+        arrived, spent = trades.fills[0].amount_out, trades.fills[1].amount_in
+        assert ALL_RECEIVED not in [leg.amount_in for leg in trades.legs]
+        assert arrived - spent == pytest.approx(arrived * short / 10_000, abs=1e-9 * arrived)
+
+
+def test_a_cycle_of_stale_pools_elsewhere_is_left_to_others() -> None:
+    stale = pair(4, 10**13, int(10**13 * PRICES[A] / PRICES[D] * 1.05), (A, D))
+    market = market_of(stable(1, (A, B), 1e7), stable(2, (B, C), 1e7), stable(3, (A, C), 1e7), stale)
+    trades = route(market, _sale(A, B, 10**10), 0)
+    assert [leg.pool for leg in trades.legs] == [market.venues[0].pool]
+
+
+def test_gas_decides_how_many_pools() -> None:
+    venues = [stable(n, (A, B), 1e6) for n in range(1, 7)]
+    used = [len(route(market_of(*venues, gas_value=gas), _sale(A, B, 10**10), 0).legs) for gas in (0.0, 1e-4, 1e-3)]
+    assert used == [6, 4, 1]
+
+
+def test_more_pools_than_legs_are_cut_to_the_contracts_limit() -> None:
+    venues = [stable(n, (A, B), 1e6) for n in range(1, 31)]
+    trades = route(market_of(*venues, gas_value=0.0), _sale(A, B, 10**12), 0)
+    assert len(trades.legs) == MAX_LEGS
+
+
+def test_no_leg_under_the_least_trade_where_it_can_be_avoided() -> None:
+    venues = (stable(1, (A, B), 3e7), stable(2, (A, B), 1e5))
+    order = _sale(A, B, 10**10)
+    assert len(route(market_of(*venues, gas_value=0.0), order, 0).legs) == 2
+    assert len(route(market_of(*venues, gas_value=0.0), replace(order, min_trade=100.0), 0).legs) == 1
+
+
+@pytest.mark.parametrize(
+    ("venues", "order", "sentence"),
+    [
+        ((), _sale(A, B, 10**6), "holds anything"),
+        ((pair(1, 0, 0),), _sale(A, B, 10**6), "holds anything"),
+        ((stable(1, (A, B), 1e6),), _sale(A, C, 10**6), f"no pool on the allow-list trades {C}"),
+        ((stable(1, (A, B), 1e6), stable(2, (C, D), 1e6)), _sale(A, C, 10**6), f"no path .* from {A} to {C}"),
+        ((pool_v3(1, 1, 195_000),), _sale(A, B, 10**30), "not enough liquidity"),
+    ],
+)
+def test_what_cannot_be_routed_is_refused_in_words(venues: tuple[Venue, ...], order: Order, sentence: str) -> None:
+    with pytest.raises(Unquotable, match=sentence):
+        route(market_of(*venues), order, 0)
+
+
+def test_the_same_order_gives_the_same_legs() -> None:
+    market, sold, bought, amount = _case(3, 0.003)
+    first = route(market, _sale(sold, bought, amount), 0)
+    again = route(replace(market, venues=tuple(market.venues)), _sale(sold, bought, amount), 0)
+    assert (first.legs, first.fills, first.cost) == (again.legs, again.fills, again.cost)

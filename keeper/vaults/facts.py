@@ -94,4 +94,3 @@ def _decode(kind: str, data: bytes) -> Any:
         return decode([kind], data)[0]
     except DecodingError as error:
         raise ValueError(f"expected {kind}, found {len(data)} bytes: {error}") from error
-

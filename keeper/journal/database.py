@@ -146,6 +146,7 @@ class Database:
             raise Halt(f"the journal {self.name} failed: {error}") from error
 
     def _explained(self, said: str) -> Halt | Retry:
+        said = " ".join(said.split())
         words = said.lower()
         if "locked" in words or "connect" in words:
             return Retry(f"the journal {self.name} is busy or away ({said}); try again")

@@ -226,6 +226,11 @@ def test_the_same_bytes_sent_twice_execute_once(chain: Chain, journal: Journal) 
     assert (chain.executions, chain.spent) == (1, 1)
 
 
+def test_what_was_never_recorded_cannot_be_confirmed(chain: Chain, journal: Journal) -> None:
+    with pytest.raises(Halt, match=f"intent {INTENT} is not in the journal"):
+        confirm(chain.node, journal.intents, INTENT)
+
+
 def test_the_next_intent_takes_the_next_nonce(chain: Chain, journal: Journal) -> None:
     for i in range(3):
         head, name = chain.node.head(), Hash(f"0x{i:064x}")

@@ -143,7 +143,7 @@ def test_health_factors_are_exact_in_wad(low: object):
             ('rpc = ["URL"]', 'rpc = ["ws://127.0.0.1"]'),
             "chain.rpc: a URL cannot be used: expected http:// or https://",
         ),
-        (('rpc = ["URL"]', 'rpc = ["URL"]\nquorum = 2'), "chain: found a quorum of 2, expected 1"),
+        (('rpc = ["URL"]', 'rpc = ["URL"]\nquorum = 2'), "chain: found a quorum of 2 over 1 providers"),
         (("heartbeat_s = 3600", "heartbeat_s = 0"), "chain.native_feed.heartbeat_s: found 0, expected greater than 0"),
         ((f'address = "{C}"\n\n', 'address = "0x12"\n\n'), 'key.address: found "0x12", expected an address'),
         (

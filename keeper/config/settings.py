@@ -70,11 +70,9 @@ class Chain(Section):
         return [SecretStr(url(one, info)) for one in value]
 
     @model_validator(mode="after")
-    def _available(self) -> Self:
-        if self.quorum > 1:
-            raise ValueError(
-                f"found a quorum of {self.quorum}, expected 1: providers stand in for each other, no more yet"
-            )
+    def _enough(self) -> Self:
+        if self.quorum > len(self.rpc):
+            raise ValueError(f"found a quorum of {self.quorum} over {len(self.rpc)} providers; name more in rpc")
         return self
 
 

@@ -81,7 +81,9 @@ interface IKeeperVault {
     /// @notice Emitted once for each executed order. `epoch` is the one reached: the order's `expectedEpoch` + 1.
     event IntentExecuted(bytes32 indexed intentId, uint64 indexed epoch, uint256 navBefore, uint256 navAfter);
     /// @notice Emitted for each leg.
-    event LegExecuted(address indexed pool, address indexed tokenIn, address tokenOut, uint256 amountIn, uint256 amountOut);
+    event LegExecuted(
+        address indexed pool, address indexed tokenIn, address tokenOut, uint256 amountIn, uint256 amountOut
+    );
 
     /// @notice The vault's kind: "basket" or "leverage", left-aligned ASCII.
     function kind() external view returns (bytes32);

@@ -196,10 +196,16 @@ contract RolesTest is BasketWorld {
     }
 
     function test_venue_NeedsAFeedForBothTokens() public {
-        WorldToken stranger = new WorldToken("NEW", "NEW", 18);
-        feeds[address(stranger)] = feeds[address(usdc)];
-        address pair = _pairV2(_deployV2Factory(), usdc, stranger, 1_000);
-        _refusedVenue(Venue(V2, pair), abi.encodeWithSelector(IGuardErrors.FeedMissing.selector, address(stranger)));
+        address factory = _deployV2Factory();
+        bool[2] memory seen;
+        // Strangers on either side of USDC's address.
+        for (uint256 i; !seen[0] || !seen[1]; ++i) {
+            WorldToken stranger = new WorldToken("NEW", "NEW", 18);
+            feeds[address(stranger)] = feeds[address(usdc)];
+            seen[address(stranger) < address(usdc) ? 0 : 1] = true;
+            address pair = _pairV2(factory, usdc, stranger, 1_000);
+            _refusedVenue(Venue(V2, pair), abi.encodeWithSelector(IGuardErrors.FeedMissing.selector, address(stranger)));
+        }
     }
 
     function test_venue_IsRefusedTwiceAndUnknown() public {

@@ -46,6 +46,15 @@ contract BasketRebalanceTest is BasketWorld {
         assertEq(usdc.allowance(address(vault), v3UsdcWeth), 0);
     }
 
+    /// @dev What a leg sells of the vault's tokens is charged to the day's turnover, its value rounded up.
+    function testFuzz_rebalance_ChargesTheTurnover(uint256 amount) public {
+        amount = bound(amount, 1e13, 10e18);
+        uint256 budget = vault.guardState().turnoverBudget;
+        _rebalance(_legs(_leg(V3, v3UsdcWeth, weth, amount)));
+        uint256 sold = Math.mulDiv(amount, _priceX(weth), _priceX(usdc), Math.Rounding.Ceil);
+        assertEq(vault.guardState().turnoverBudget, Math.min(budget - sold, vault.nav()));
+    }
+
     function test_rebalance_ThroughAnIntermediateToken() public {
         _deposit(bob, 50_000e6);
         uint256[] memory before = vault.holdings();

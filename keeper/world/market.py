@@ -198,7 +198,7 @@ def _queue_arbitrage(batch: Batch, running: RunningWorld, pool: Pool) -> str | N
 
 
 def _v2_amount_to(running: RunningWorld, pool: Pool, price: Fraction) -> tuple[str, int]:
-    """The token to sell to a V2 pair, and how much, so that its reserves end at `price`.
+    """The token to sell to a V2 pair, and how much, so that its reserves end at `price`; 0 where that buys nothing.
 
     Selling a into reserves (x, y) leaves x + a and 1000xy / (1000x + 997a); their ratio is the wanted one where
     997a² + 1997xa + 1000(x² - xyr) = 0 with r = raw x per raw y wanted.
@@ -209,7 +209,9 @@ def _v2_amount_to(running: RunningWorld, pool: Pool, price: Fraction) -> tuple[s
     ratio = 1 / price if sell0 else price
     product = math.floor(x * y * ratio)
     root = math.isqrt((1997 * x) ** 2 - 4 * 997 * 1000 * (x * x - product))
-    return (pool.token0 if sell0 else pool.token1), max(0, (root - 1997 * x) // (2 * 997))
+    amount = max(0, (root - 1997 * x) // (2 * 997))
+    buys = 997 * amount * y // (1000 * x + 997 * amount)
+    return (pool.token0 if sell0 else pool.token1), amount if buys else 0
 
 
 def _swapped(running: RunningWorld, pool: Pool, token_in: str, receipt: Any, role: str) -> Swap:

@@ -166,10 +166,20 @@ abstract contract Charter is Roles {
         if (route.adapter == 0) revert VenueNotAllowed(leg.pool);
         if (leg.adapter != route.adapter) revert AdapterMismatch(leg.pool, leg.adapter, route.adapter);
         if (leg.tokenIn != route.token0 && leg.tokenIn != route.token1) revert TokenNotInPool(leg.pool, leg.tokenIn);
-        uint256 found = _deviationBpsUp(route, leg.pool);
-        uint256 most = _limits.maxDeviationBps;
-        if (found > most) revert DeviationTooLarge(leg.pool, found, most);
+        _requireNear(route, leg.pool);
         return leg.tokenIn == route.token0 ? route.token1 : route.token0;
+    }
+
+    /// @notice For a vault that holds a position in `pool`: checks that it is allowed and near the oracle's price.
+    function requireNear(address pool) external view {
+        if (_routes[pool].adapter == 0) revert VenueNotAllowed(pool);
+        _requireNear(_routes[pool], pool);
+    }
+
+    function _requireNear(Route memory route, address pool) private view {
+        uint256 found = _deviationBpsUp(route, pool);
+        uint256 most = _limits.maxDeviationBps;
+        if (found > most) revert DeviationTooLarge(pool, found, most);
     }
 
     // internal

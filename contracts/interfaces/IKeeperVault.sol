@@ -85,7 +85,7 @@ interface IKeeperVault {
         address indexed pool, address indexed tokenIn, address tokenOut, uint256 amountIn, uint256 amountOut
     );
 
-    /// @notice The vault's kind: "basket" or "leverage", left-aligned ASCII.
+    /// @notice The vault's kind: "basket", "leverage" or "range", left-aligned ASCII.
     function kind() external view returns (bytes32);
     function owner() external view returns (address);
     function curator() external view returns (address);

@@ -2,29 +2,20 @@
 pragma solidity 0.8.30;
 
 import {Guard, Worth} from "../guard/Guard.sol";
-
-import {UnexpectedReceipt} from "../guard/Swaps.sol";
 import {ShareSetup} from "../interfaces/Setup.sol";
 import {GuardedVault} from "./GuardedVault.sol";
+import {AmountCountMismatch, AmountTooLarge, AmountTooSmall, InKind, SharesZero} from "./InKind.sol";
 import {ERC20, IERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-
-error SharesZero();
-error AmountCountMismatch(uint256 found, uint256 required);
-error AmountTooSmall(address token, uint256 amount, uint256 required);
-error AmountTooLarge(address token, uint256 amount, uint256 most);
 
 /// @title ShareVault
 /// @notice ERC-4626 shares over a guarded vault: base-asset deposits and exits at oracle value, exits in kind always.
 /// @dev Only what came in through these functions and through actions counts: a donation changes nothing. Rounding is
 /// for the vault. Virtual shares (a thousand at least, and enough for 18 decimals) and one virtual raw unit of assets
 /// keep the first share from being inflated.
-abstract contract ShareVault is GuardedVault, ERC4626 {
-    using SafeERC20 for IERC20;
-
+abstract contract ShareVault is InKind, ERC4626 {
     uint16 public constant MAX_ENTRY_FEE_BPS = 200;
 
     uint8 private immutable OFFSET;
@@ -36,9 +27,6 @@ abstract contract ShareVault is GuardedVault, ERC4626 {
 
     event EntryFeeSet(uint16 bps);
     event Accepted(uint256 nav, uint256 shareSupply);
-    event RedeemedInKind(
-        address indexed caller, address indexed receiver, address indexed owner, uint256 shares, uint256[] amounts
-    );
 
     /// @dev The guard is asked by its address: arguments of bases are evaluated before any immutable is set.
     constructor(ShareSetup memory setup)
@@ -204,36 +192,10 @@ abstract contract ShareVault is GuardedVault, ERC4626 {
         super._transferOut(to, assets);
     }
 
-    /// @notice Takes exactly `amount`. Reverts `UnexpectedReceipt` for a token that delivers less, or more.
-    function _pull(address token, address from, uint256 amount) internal {
-        uint256 balanceBefore = IERC20(token).balanceOf(address(this));
-        IERC20(token).safeTransferFrom(from, address(this), amount);
-        uint256 received = IERC20(token).balanceOf(address(this)) - balanceBefore;
-        if (received != amount) revert UnexpectedReceipt(token, received, amount);
-    }
-
-    /// @notice Pro rata of `amount` for `shares`, of all shares, virtual ones included.
-    function _proRata(uint256 amount, uint256 shares, Math.Rounding rounding) internal view returns (uint256) {
-        return Math.mulDiv(amount, shares, _shareSupply(), rounding);
-    }
-
     /// @notice Burns `shares` of `owner_`, on the caller's allowance where they differ.
     function _burnFor(address owner_, uint256 shares) internal {
         if (shares == 0) revert SharesZero();
         if (msg.sender != owner_) _spendAllowance(owner_, msg.sender, shares);
         _burn(owner_, shares);
-    }
-
-    /// @dev One limit for each holding.
-    function _requireCount(uint256 found) internal view {
-        if (found != _held.length) revert AmountCountMismatch(found, _held.length);
-    }
-
-    function _payAll(address receiver, uint256[] memory amounts, uint256[] calldata minAmounts) internal {
-        for (uint256 i; i < amounts.length; ++i) {
-            address token = _tokens[i];
-            if (amounts[i] < minAmounts[i]) revert AmountTooSmall(token, amounts[i], minAmounts[i]);
-            if (amounts[i] > 0) IERC20(token).safeTransfer(receiver, amounts[i]);
-        }
     }
 }

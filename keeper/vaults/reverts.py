@@ -10,7 +10,7 @@ from eth_abi.exceptions import DecodingError
 from keeper import abi
 from keeper.protocols import wire
 
-CONTRACTS = ("BasketVault", "LeverageVault", "Guard")
+CONTRACTS = ("BasketVault", "LeverageVault", "RangeVault", "Guard")
 _TEXT = wire.selector("Error(string)")
 _PANIC = wire.selector("Panic(uint256)")
 AAVE_ERRORS = {

@@ -1,7 +1,8 @@
 """Pools as ladders and prices in, what every pool would trade at those prices out; and the prices that meet a demand.
 
 The same source runs interpreted and compiled, with the same result to the last bit: it uses only additions,
-multiplications, divisions and square roots, which IEEE 754 defines exactly, in a fixed order.
+multiplications, divisions and square roots, which IEEE 754 defines exactly, in a fixed order. It is one file because
+the compiler's disk cache watches the file of an entry, and no other that the entry calls into.
 
 Notation of MATH: ν are prices, Ψ the net trade of all pools, d the demand, γ = 1 - fee. Pool i trades the tokens
 `pairs[i]`; its edge e = 2i sells token 0 into it, e = 2i + 1 token 1. Along an edge the root price u (of the token sold
@@ -138,6 +139,108 @@ def slope(worth: Floats, trial: Floats, demand: Floats, prices: Floats, step: Fl
     return total
 
 
+def cut_step(
+    prices: Floats,
+    step: Floats,
+    start: float,
+    demand: Floats,
+    base: int,
+    live: Ints,
+    pairs: Ints,
+    keep: Floats,
+    lead: Floats,
+    first: Ints,
+    steps: Floats,
+    trial: Floats,
+    worth: Floats,
+    matrix: Floats,
+    report: Floats,
+) -> tuple[float, float]:
+    """The part of a step to take and the dual's slope there: all of it unless it overshoots by half of `start`.
+
+    `start` < 0 is the slope before the step; leaves `trial`, `worth` and `matrix` at the part chosen.
+    """
+    low, high, low_slope, high_slope, part, now = 0.0, 1.0, start, 0.0, 1.0, 0.0
+    taken = part
+    for attempt in range(_CUTS):
+        taken = part
+        for j in range(prices.size):
+            trial[j] = prices[j] * (1.0 + part * step[j])
+        respond(trial, live, pairs, keep, lead, first, steps, worth, matrix)
+        report[EVALUATIONS] += 1.0
+        now = slope(worth, trial, demand, prices, step, base)
+        if now <= -0.5 * start and (attempt == 0 or now >= 0.5 * start):
+            break
+        if now > 0.0:
+            high, high_slope = part, now
+        else:
+            low, low_slope = part, now
+        cut = -low_slope / (high_slope - low_slope)
+        part = low + (high - low) * min(0.9, max(0.1, cut))
+    return taken, now
+
+
+def newton(
+    prices: Floats,
+    demand: Floats,
+    base: int,
+    live: Ints,
+    pairs: Ints,
+    keep: Floats,
+    lead: Floats,
+    first: Ints,
+    steps: Floats,
+    goal: float,
+    radius: float,
+    limit: int,
+    worth: Floats,
+    report: Floats,
+) -> None:
+    """Move `prices` to the minimum of -Σ ν_j d_j + Σ arb_i(ν), until Σ |ν_j (Ψ_j - d_j)| is at most `goal`.
+
+    A semismooth Newton in relative price changes. The dual is convex along each step: a step that overshoots is cut
+    where the slope vanishes, and `radius` bounds the relative change of any price.
+    """
+    n = prices.size
+    residual, matrix = np.zeros(n), np.zeros((n, n))
+    trial, column, step, origin = prices.copy(), np.zeros(n), np.zeros(n), prices.copy()
+    respond(prices, live, pairs, keep, lead, first, steps, worth, matrix)
+    report[EVALUATIONS] += 1.0
+    best, stalled = math.inf, 0
+    for _ in range(limit):
+        left, farthest = 0.0, 0.0
+        for j in range(n):
+            residual[j] = 0.0 if j == base else worth[j] - prices[j] * demand[j]
+            left += abs(residual[j])
+            farthest = max(farthest, prices[j] / origin[j])
+            if abs(residual[j]) < 1e-3 * goal:
+                residual[j] = 0.0
+        stalled = 0 if left < 0.5 * best else stalled + 1
+        best = min(best, left)
+        report[RESIDUAL] = left
+        if left <= goal or (stalled > _STALL and left < _NEAR * goal) or farthest > _FAR:
+            break
+        direction(matrix, residual, base, 0.25 * radius, column, step)
+        report[STEPS] += 1.0
+        longest, start = 0.0, 0.0
+        for j in range(n):
+            longest = max(longest, abs(step[j]))
+        if longest > radius:
+            for j in range(n):
+                step[j] *= radius / longest
+            longest = radius
+        for j in range(n):
+            start += residual[j] * step[j]
+        part, now = cut_step(
+            prices, step, start, demand, base, live, pairs, keep, lead, first, steps, trial, worth, matrix, report
+        )
+        if part < 1.0:
+            radius = max(0.25 * radius, 1.5 * part * longest)
+        elif now < 0.1 * start:
+            radius = min(0.5, 3.0 * radius)
+        prices[:] = trial
+
+
 def span(prices: Floats, base: int, live: Ints, pairs: Ints, first: Ints, steps: Floats) -> None:
     """Set `prices` from 1 at the base along the tree of deepest pools, each at its mid; unreached tokens stay."""
     n = prices.size
@@ -200,79 +303,6 @@ def reached(demand: Floats, base: int, live: Ints, pairs: Ints) -> bool:
         if demand[j] != 0.0 and not known[j]:
             missed += 1
     return missed == 0
-
-
-def newton(
-    prices: Floats,
-    demand: Floats,
-    base: int,
-    live: Ints,
-    pairs: Ints,
-    keep: Floats,
-    lead: Floats,
-    first: Ints,
-    steps: Floats,
-    goal: float,
-    radius: float,
-    limit: int,
-    worth: Floats,
-    report: Floats,
-) -> None:
-    """Move `prices` to the minimum of -Σ ν_j d_j + Σ arb_i(ν), until Σ |ν_j (Ψ_j - d_j)| is at most `goal`.
-
-    A semismooth Newton in relative price changes. The dual is convex along each step: a step that overshoots is cut
-    where the slope vanishes, and `radius` bounds the relative change of any price.
-    """
-    n = prices.size
-    residual, matrix = np.zeros(n), np.zeros((n, n))
-    trial, column, step, origin = prices.copy(), np.zeros(n), np.zeros(n), prices.copy()
-    respond(prices, live, pairs, keep, lead, first, steps, worth, matrix)
-    report[EVALUATIONS] += 1.0
-    best, stalled = math.inf, 0
-    for _ in range(limit):
-        left, farthest = 0.0, 0.0
-        for j in range(n):
-            residual[j] = 0.0 if j == base else worth[j] - prices[j] * demand[j]
-            left += abs(residual[j])
-            farthest = max(farthest, prices[j] / origin[j])
-            if abs(residual[j]) < 1e-3 * goal:
-                residual[j] = 0.0
-        stalled = 0 if left < 0.5 * best else stalled + 1
-        best = min(best, left)
-        report[RESIDUAL] = left
-        if left <= goal or (stalled > _STALL and left < _NEAR * goal) or farthest > _FAR:
-            break
-        direction(matrix, residual, base, 0.25 * radius, column, step)
-        report[STEPS] += 1.0
-        longest, start = 0.0, 0.0
-        for j in range(n):
-            longest = max(longest, abs(step[j]))
-        if longest > radius:
-            for j in range(n):
-                step[j] *= radius / longest
-            longest = radius
-        for j in range(n):
-            start += residual[j] * step[j]
-        low, high, low_slope, high_slope, part, now = 0.0, 1.0, start, 0.0, 1.0, 0.0
-        for attempt in range(_CUTS):
-            for j in range(n):
-                trial[j] = prices[j] * (1.0 + part * step[j])
-            respond(trial, live, pairs, keep, lead, first, steps, worth, matrix)
-            report[EVALUATIONS] += 1.0
-            now = slope(worth, trial, demand, prices, step, base)
-            if now <= -0.5 * start and (attempt == 0 or now >= 0.5 * start):
-                break
-            if now > 0.0:
-                high, high_slope = part, now
-            else:
-                low, low_slope = part, now
-            cut = -low_slope / (high_slope - low_slope)
-            part = low + (high - low) * min(0.9, max(0.1, cut))
-        if part < 1.0:
-            radius = max(0.25 * radius, 1.5 * part * longest)
-        elif now < 0.1 * start:
-            radius = min(0.5, 3.0 * radius)
-        prices[:] = trial
 
 
 def trade(

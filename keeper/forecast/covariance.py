@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from keeper.forecast.bars import Array, Bars
 
 Method = Literal["ledoit-wolf", "oas", "sample"]
+ENOUGH = 5
+"""With this many rows a token the sample is better unshrunk: shrinking to none at all understates what prices share."""
 
 SPAN_H = 4
 """Returns over four hours: prices that are not seen at the same moment correlate too little over one."""
@@ -79,9 +81,12 @@ def _spans(bars: Bars, end: int, window_h: int, span_h: int) -> tuple[Array, NDA
     return np.where(inside, np.log(bars.close[index]), math.nan), seen
 
 
-def correlate(bars: Sequence[Bars], method: Method = "ledoit-wolf") -> tuple[list[int], Array]:
-    """Which tokens have a correlation, and the matrix among them; empty when fewer than two or too few spans do."""
+def correlate(bars: Sequence[Bars]) -> tuple[list[int], Array]:
+    """Which tokens have a correlation, and the matrix among them; empty when fewer than two or too few spans do.
+
+    Ledoit–Wolf under ENOUGH spans a token, the sample above.
+    """
     kept, table = span_returns(bars)
-    if len(table) < LEAST_ROWS:
+    if len(kept) < 2 or len(table) < LEAST_ROWS:
         return [], np.zeros((0, 0))
-    return kept, shrunk(table, method)
+    return kept, shrunk(table, "sample" if len(table) >= ENOUGH * len(kept) else "ledoit-wolf")

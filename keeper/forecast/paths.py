@@ -14,6 +14,8 @@ STEPS = 8
 DISCRETE = 0.5826
 """-ζ(½)/√(2π): a motion watched at steps of deviation s touches a barrier about as often as one watched always
 touches it s·0.5826 further out (Broadie, Glasserman, Kou 1997)."""
+_JITTER = 1e-9
+"""Two prices that always moved together leave a correlation singular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +57,22 @@ def joint_paths(
     `deviations` are of log price over the whole horizon. One log-normal factor of log deviation `spread` multiplies all
     variances of a path: in a storm everything moves. Raises LinAlgError when `correlation` is not positive definite.
     """
-    root = np.linalg.cholesky(correlation) * deviations[:, None]
+    root = np.linalg.cholesky(correlation + _JITTER * np.eye(len(deviations))) * deviations[:, None]
     walked = _normals(len(deviations), paths, steps, seed) @ root.T
     return walked * _mixing(paths, spread, seed)[:, None, None]
 
 
-def weight_chances(weights: Array, low: Array, high: Array, walked: Array) -> tuple[tuple[Chance, Chance], ...]:
+def weight_chances(
+    weights: Array, low: Array, high: Array, walked: Array, shift: float = DISCRETE
+) -> tuple[tuple[Chance, Chance], ...]:
     """For each token, P(its weight touches `low`) and P(it touches `high`) on `walked`, watched continuously.
 
-    Weights of a portfolio left alone: w_i e^{x_i} / Σ w_j e^{x_j}. Barriers move in by DISCRETE step deviations.
+    Weights of a portfolio left alone: w_i e^{x_i} / Σ w_j e^{x_j}. Barriers move in by `shift` deviations of a step; 0
+    watches at the steps alone.
     """
     values = weights * np.exp(walked)
     shares = values / values.sum(axis=2, keepdims=True)
-    step = np.sqrt(np.mean((shares[:, 0, :] - weights) ** 2, axis=0)) * DISCRETE
+    step = np.sqrt(np.mean((shares[:, 0, :] - weights) ** 2, axis=0)) * shift
     below = (shares.min(axis=1) <= low + step) | (weights <= low)
     above = (shares.max(axis=1) >= high - step) | (weights >= high)
     return tuple((_chance(below[:, k]), _chance(above[:, k])) for k in range(len(weights)))
@@ -79,17 +84,28 @@ def _chance(hit: Array) -> Chance:
     return Chance(float(pairs.mean()), float(pairs.std() / math.sqrt(half)))
 
 
-def ratio_chance(distance: float, rise: bool, walked: Array) -> Chance:
+def ratio_chance(
+    distance: float,
+    rise: bool,
+    deviations: Array,
+    correlation: Array,
+    spread: float,
+    seed: int,
+    paths: int = PATHS,
+    steps: int = STEPS,
+) -> Chance:
     """P(log price of the first token in units of the second covers `distance`, upwards or downwards), continuously.
 
-    Between steps a Brownian bridge crosses with exp(-2ab/v), a and b the distances at its ends and v its variance.
+    On the two tokens' `joint_paths`; between steps a Brownian bridge crosses with exp(-2ab/v), a and b the distances at
+    its ends and v its path's variance a step.
     """
+    walked = joint_paths(deviations, correlation, spread, seed, paths, steps)
     relative = walked[:, :, 0] - walked[:, :, 1]
     left = distance - (relative if rise else -relative)
     before = np.concatenate((np.full((len(left), 1), distance), left[:, :-1]), axis=1)
-    moved = np.diff(np.concatenate((np.zeros((len(left), 1)), relative), axis=1), axis=1)
-    variance = np.mean(moved**2, axis=1, keepdims=True)
-    crossing = np.exp(-2.0 * np.maximum(before, 0.0) * np.maximum(left, 0.0) / np.maximum(variance, 1e-300))
+    whole = float(deviations @ (correlation * [[1.0, -1.0], [-1.0, 1.0]]) @ deviations)
+    variance = np.maximum(whole / steps * _mixing(paths, spread, seed)[:, None] ** 2, 1e-300)
+    crossing = np.exp(-2.0 * np.maximum(before, 0.0) * np.maximum(left, 0.0) / variance)
     chance = 1.0 - np.prod(1.0 - crossing, axis=1)
     half = len(chance) // 2
     pairs = 0.5 * (chance[:half] + chance[half:])

@@ -521,10 +521,20 @@ def test_gas_above_the_mandate_is_waited_for(chain: Chain, journal: Journal) -> 
 
 def test_an_unfunded_key_is_named(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
+    needed = 300_000 * (2 * head.base_fee + TIP)
+    chain.do("anvil_setBalance", SIGNER.address, hex(needed - 1))
+    with pytest.raises(BadInput, match="fund it"):
+        _submit(chain.node, journal.intents, _cleared(head), head, _NoSigner())  # type: ignore[arg-type]
     chain.do("anvil_setBalance", SIGNER.address, hex(10**13))
     with pytest.raises(BadInput, match=rf"account {SIGNER.address} holds 1e-05 of the gas token, .*: fund it"):
         _submit(chain.node, journal.intents, _cleared(head), head, _NoSigner())  # type: ignore[arg-type]
     assert journal.intents.latest() == ()
+
+
+def test_a_key_that_can_just_pay_is_enough(chain: Chain, journal: Journal) -> None:
+    head = chain.node.head()
+    chain.do("anvil_setBalance", SIGNER.address, hex(300_000 * (2 * head.base_fee + TIP)))
+    assert _submit(chain.node, journal.intents, _cleared(head), head).status == "sent"
 
 
 def test_a_first_use_adopts_the_chains_count_and_waits_for_what_is_pending(chain: Chain, journal: Journal) -> None:
@@ -533,6 +543,21 @@ def test_a_first_use_adopts_the_chains_count_and_waits_for_what_is_pending(chain
         next_nonce(chain.node, journal.intents, SIGNER.address)
     chain.mine()
     assert next_nonce(chain.node, journal.intents, SIGNER.address) == 1
+
+
+def test_the_finalized_count_is_a_floor_and_no_answer_lowers_the_journals_own(chain: Chain, journal: Journal) -> None:
+    head = chain.node.head()
+    _submit(chain.node, journal.intents, _cleared(head), head)
+    chain.mine()
+    assert confirm(chain.node, journal.intents, INTENT).status == "done"
+    assert next_nonce(chain.node, journal.intents, SIGNER.address) == 1, "the journal's, while nothing is final"
+    for nonce in (1, 2):
+        _foreign(chain, nonce)
+    chain.mine()
+    assert next_nonce(chain.node, journal.intents, SIGNER.address) == 1, "a latest count is no floor"
+    for _ in range(3):
+        chain.mine()
+    assert next_nonce(chain.node, journal.intents, SIGNER.address) == 3
 
 
 def _foreign(chain: Chain, nonce: int, tip: int = 10**9) -> None:

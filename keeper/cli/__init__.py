@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from rich.console import Console
 from rich.markup import escape
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Exit codes: 0 done, 1 the node did not answer, 2 bad input, 3 refused, 4 outcome unknown, 5 halted.
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # whoever reads a log reads each tick when it happens
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         code = get_command(app).main(args=arguments, prog_name="keeper", standalone_mode=False)
     except TyperException as error:

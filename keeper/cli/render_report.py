@@ -270,21 +270,32 @@ def outcome(one: Report) -> RenderableType:
 def heartbeat(one: Report) -> Text:
     """The tick in one line."""
     word, style = verdict_word(one)
-    if found := reasons(one):
-        why = "; ".join(f"{r.id} {r.sentence.removeprefix(one.name + ': ')}" for r in found)
-    else:
-        why = because(one)
     drift = one.decision.drift
     worst = next((q for q in drift.quantities if q.name == drift.name), None) if drift is not None else None
     where = f"{worst.name} {words.level(worst)}" if worst is not None else ""
+    if found := reasons(one):
+        why = "; ".join(f"{r.id} {r.sentence.removeprefix(one.name + ': ')}" for r in found)
+    else:
+        why = because(one).removeprefix(f"{where} is ") + _became(one)
     line = Text.assemble(
         (f"{words.clock(one.snapshot.head.timestamp)[11:19]} ", "dim"),
-        (f"{one.snapshot.head.number:>9} ", "dim"),
+        (f"{one.snapshot.head.number:>9}  ", "dim"),
         (f"{one.name:<12} ", "bold"),
-        (f"{word:<10} ", style),
-        f"{where:<22} ",
+        (f"{word:<9}  ", style),
+        f"{where:<19}  ",
     )
     return line + Text(why, style="dim" if isinstance(one.decision.verdict, Hold) else "")
+
+
+def _became(one: Report) -> str:
+    """What came of an action, as far as the chain has said."""
+    done = one.outcome
+    if done is None:
+        return ""
+    if done.nav_before and done.nav_after is not None:
+        change = (done.nav_after - done.nav_before) / done.nav_before * BPS
+        return f"; block {done.block}, {done.gas_used:,} gas, net asset value {change:+.2f} bps"
+    return f"; {done.reason}" if done.reason else ""
 
 
 def timings(one: Report) -> Text:

@@ -200,8 +200,7 @@ def test_an_unexpected_failure_is_one_line(desk: Desk, monkeypatch: pytest.Monke
 
 def keeper(*words: str, **options: object) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "keeper", *words]
-    environ = os.environ | {"PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, **options)  # type: ignore[call-overload]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
 
 
 def test_the_loop_ticks_at_new_blocks_and_stops_on_a_signal(desk: Desk):

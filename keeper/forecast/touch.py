@@ -19,6 +19,7 @@ from keeper.model import (
     Interval,
     Mandate,
     Problem,
+    RangeProblem,
     Shape,
     TokenBelief,
     Touch,
@@ -47,10 +48,12 @@ def forecast(problem: Problem, drift: Drift, beliefs: Beliefs, mandate: Mandate,
     rescaled, or first passage under uncertain variance where they are not known. Driftless, deterministic in its
     arguments. A token without beliefs moves by its volatility in `beliefs`, or 0.8 a year; the notes say so.
     """
-    tokens = problem.tokens if isinstance(problem, WeightProblem) else (problem.collateral, problem.debt)
+    tokens = _tokens(problem)
     view = _View(tokens, beliefs, mandate)
     if isinstance(problem, WeightProblem):
         touches = _weight_touches(problem, drift, view, seed)
+    elif isinstance(problem, RangeProblem):
+        touches = _range_touches(problem, drift, view)
     else:
         touches = _health_touches(drift, view)
     return Forecast(

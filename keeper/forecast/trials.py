@@ -15,8 +15,8 @@ from keeper.forecast.regime import crisis_rate, regime
 from keeper.forecast.shape import fit_shape
 from keeper.forecast.walk import WEEK_H, WINDOW_H, frequency, known_at
 
-EVERY_H = 6
-CORRELATIONS = ("sample", "ledoit-wolf", "oas", "none")
+EVERY_H = 12
+CORRELATIONS = ("sample", "ledoit-wolf", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,6 @@ def _correlations(bars: Sequence[Bars], moment: int) -> dict[str, Array]:
     return {
         "sample": shrunk(returns, "sample"),
         "ledoit-wolf": shrunk(returns, "ledoit-wolf"),
-        "oas": shrunk(returns, "oas"),
         "none": np.eye(len(bars)),
     }
 

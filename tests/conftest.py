@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from keeper.world import RunningWorld, start
 from keeper.world import fork as fork_world
+
+settings.register_profile("keeper", deadline=None)  # a loaded machine must not turn a law red
+settings.load_profile("keeper")
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ from keeper.chain.submit import submit
 from keeper.errors import Retry
 from keeper.guard import MAX_GAS
 from keeper.journal import Journal
-from keeper.model import Cleared, Mandate, Outcome, Prediction, Snapshot
+from keeper.model import Cleared, Mandate, Outcome, Prediction, Snapshot, Vault
 from keeper.run.bind import Bound
 from keeper.simulate import differences, simulate
-from keeper.units import BPS, Bps, Wei
+from keeper.units import BPS, Bps, Wei, bps_up
 
 CONFIRM_S = 90.0
 """How long a tick waits for its transaction to be mined; afterwards the next tick's reconciliation follows it."""
@@ -108,6 +108,12 @@ def _left_behind(who: Acting, predicted: Prediction, vault: str, outcome: Outcom
     return () if found.holdings == expected else (f"holdings: predicted {expected}, found {found.holdings}",)
 
 
+def _least_nav(vault: Vault, mandate: Mandate, cleared: Cleared) -> int:
+    """What an order must at least insist on, from the rehearsed valuation and the mandate, not from the order itself."""
+    loss = bps_up(cleared.rehearsed.nav_before, min(mandate.max_loss, vault.limits.max_loss))
+    return cleared.rehearsed.nav_before - loss
+
+
 def _manifest(bound: Bound, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> Manifest:
     vault, order = snapshot.vault(mandate.vault), cleared.approved.order
     pools = tuple(
@@ -123,7 +129,7 @@ def _manifest(bound: Bound, snapshot: Snapshot, mandate: Mandate, cleared: Clear
         intent_id=order.intent_id,
         epoch=vault.guard.epoch,
         now=snapshot.head.timestamp,
-        min_nav_after=order.min_nav_after,
+        min_nav_after=_least_nav(vault, mandate, cleared),
         pools=pools,
         prices=tuple((r.token, r.price_x36) for r in snapshot.rounds),
         max_discount=Bps(vault.limits.max_deviation + mandate.max_slippage + round(dearest * BPS)),

@@ -28,7 +28,7 @@ MAX_DEADLINE_S = 600
 REPLAY_SHARE_OF_LOSS = 50
 """Per cent of the per-action loss cap that a plan may be predicted to lose: the rest is for what moves meanwhile."""
 GAS_MARGIN = 135
-"""Per cent of the rehearsed gas that is offered: refunds, up to a fifth of what runs (EIP-3529), are given back last."""
+"""Per cent of the rehearsed gas that is offered: refunds, a fifth at most (EIP-3529), are given back last."""
 MAX_GAS = Gas(15_000_000)
 """No rebalance needs half a block of 30 million."""
 

@@ -109,7 +109,7 @@ def _left_behind(who: Acting, predicted: Prediction, vault: str, outcome: Outcom
 
 
 def _least_nav(vault: Vault, mandate: Mandate, cleared: Cleared) -> int:
-    """What an order must at least insist on, from the rehearsed valuation and the mandate, not from the order itself."""
+    """What an order must insist on, from the rehearsed valuation and the mandate: not from the order itself."""
     loss = bps_up(cleared.rehearsed.nav_before, min(mandate.max_loss, vault.limits.max_loss))
     return cleared.rehearsed.nav_before - loss
 

@@ -16,8 +16,10 @@ from keeper.model import (
     Cost,
     Drift,
     Hold,
+    LeverageMove,
     Plan,
     Prediction,
+    RangeMove,
     Reason,
     Refused,
     Snapshot,
@@ -136,8 +138,10 @@ def reason_table(reasons: tuple[Reason, ...]) -> RenderableType:
 def drift_table(drift: Drift) -> RenderableType:
     """Each watched quantity with its band as a bar."""
     table = Table.grid(padding=(0, 2))
-    for justify in ("left", "right", "left", "left"):
-        table.add_column(justify=justify, no_wrap=True)
+    table.add_column(min_width=max(len(q.name) for q in drift.quantities))
+    table.add_column(justify="right", min_width=7)
+    table.add_column(min_width=words.BAR, no_wrap=True)
+    table.add_column()
     for quantity in drift.quantities:
         style = "" if words.inside(quantity) else "bold red"
         table.add_row(
@@ -215,7 +219,7 @@ def leg_table(approved: Approved, snapshot: Snapshot) -> RenderableType:
     for justify in ("right", "left", "left", "left"):
         table.add_column(justify=justify, no_wrap=True)
     move = approved.plan.move
-    if move is not None:
+    if isinstance(move, LeverageMove):
         tokens = snapshot.vault(approved.vault).tokens
         token, raw = (tokens[1], move.debt_amount) if move.lever else (tokens[0], move.collateral_amount)
         word = "borrow" if move.lever else "withdraw"
@@ -231,6 +235,9 @@ def leg_table(approved: Approved, snapshot: Snapshot) -> RenderableType:
             Text(f"at least {words.figure(leg.min_out / 10**bought.decimals)}", style="dim"),
             Text(f"{registry.VENUES[leg.adapter].name} {venue.fee:.2%} {words.short(leg.pool)}", style="dim"),
         )
+    if isinstance(move, RangeMove):
+        least = Text(f"at least {move.min_liquidity:.3g} of liquidity", style="dim")
+        table.add_row("", f"range to ticks {move.tick_lower:,} … {move.tick_upper:,}", least, "")
     return table
 
 

@@ -15,7 +15,7 @@ from keeper.cli.app import app, screen
 from keeper.config import Config, load
 from keeper.run import open_keeper
 from keeper.world import playground
-from keeper.world.demo import falling_market, ledger, picture, play
+from keeper.world.demo import falling_market, ledger, play
 
 
 @app.command()
@@ -36,6 +36,8 @@ def demo(
                 moments.append(moment)
                 console.print(render_demo.moment(moment), soft_wrap=True)
     drawn = folder / "falling-market.png"
+    from keeper.world.demo import picture  # matplotlib, which every other command would wait for
+
     picture.draw(moments, drawn)
     console.print("", render_demo.states(moments), "", render_demo.ledger(ledger.entries(moments)), "")
     console.print(Text(f"picture: {drawn}", style="dim"))

@@ -97,11 +97,10 @@ def align(bars: Sequence[Bars], columns: Sequence[Array], ends: NDArray[np.int64
 
 
 def _auto(rates: Mapping[str, Array], realised: Array, hours: int) -> Array:
-    """The rate of the model that led at each bar, by token. GARCH speaks at few bars and does not compete."""
-    names = [name for name in rates if name != GARCH]
+    """The rate of the model that led at each bar, by token."""
     out = np.full(realised.shape, np.nan)
     for k in range(realised.shape[1]):
-        losses = {name: qlike(realised[:, k], rates[name][:, k]) for name in names}
+        losses = {name: qlike(realised[:, k], rates[name][:, k]) for name in rates}
         chosen, order = compete(losses, REACTIVE, hours, 0)
         column = np.stack([rates[name][:, k] for name in order], axis=1)
         spoken = column[np.arange(len(column)), chosen]

@@ -30,6 +30,7 @@ DEAD_S = 95_040
 """A feed that was silent for longer is dead: the longest usual heartbeat, a day, and a tenth."""
 SCORED_H = 2_016
 """Twelve weeks of walk-forward forecasts decide which model speaks and whether touches are trusted."""
+LEAST_TOUCHED = 0.01
 SEED = 5
 _REGIME = "regime"
 
@@ -210,7 +211,7 @@ def _fitted(seen: _Seen, bars: Bars, contests: Sequence[Contest], k: int, seed: 
 
 def _verdict(judged: Score | None) -> str:
     if judged is None:
-        return "touches unproven, none in the scored window: reactive bands only"
+        return "touches unproven, next to none in the scored weeks: reactive bands only"
     if judged.skill > 0.0:
         return ""
     return (
@@ -244,6 +245,7 @@ def _shape(bars: Bars, rates: Array, hours: int) -> list[Shape]:
 def _touches(bars: Bars, x: Array, c: Contest, k: int, seed: int) -> Score | None:
     """Brier score of the empirical touches of one EWMA(0.94) deviation, up and down, against their frequency.
 
+    None when either side was touched in under LEAST_TOUCHED of the window: there is nothing to be right about.
     Walk-forward over the scored window; before it, the forecasts that its first fit would have made.
     """
     rates = c.rates[HAR][np.searchsorted(c.ends, bars.ends), k]
@@ -260,6 +262,8 @@ def _touches(bars: Bars, x: Array, c: Contest, k: int, seed: int) -> Score | Non
     for rise in (True, False):
         reached = moves[1] if rise else moves[2]
         hit = np.where(np.isfinite(reached), (reached >= slow).astype(np.float64), np.nan)
+        if not np.nanmean(hit[begun:]) >= LEAST_TOUCHED:
+            return None
         losses[0] += brier(walk_touch(shapes, rise, slow / deviation), hit)
         losses[1] += brier(frequency(hit, c.hours, begun), hit)
     return score("empirical", "frequency", "brier", c.hours * HOUR_S, (losses[0], losses[1]), WEEK_H, seed)

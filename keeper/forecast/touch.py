@@ -53,7 +53,7 @@ def forecast(problem: Problem, drift: Drift, beliefs: Beliefs, mandate: Mandate,
     if isinstance(problem, WeightProblem):
         touches = _weight_touches(problem, drift, view, seed)
     elif isinstance(problem, RangeProblem):
-        touches = _range_touches(problem, drift, view)
+        touches = _range_touches(problem, drift, view, _View(tokens[::-1], beliefs, mandate))
     else:
         touches = _health_touches(drift, view)
     return Forecast(
@@ -65,6 +65,15 @@ def forecast(problem: Problem, drift: Drift, beliefs: Beliefs, mandate: Mandate,
         trusted=view.trusted(_exposures(problem, drift)),
         notes=view.notes,
     )
+
+
+def _tokens(problem: Problem) -> tuple[Address, ...]:
+    """Those whose prices move it; of two, the one that is priced in the other first."""
+    if isinstance(problem, WeightProblem):
+        return problem.tokens
+    if isinstance(problem, RangeProblem):
+        return problem.other, problem.base
+    return problem.collateral, problem.debt
 
 
 def variance_at(belief: TokenBelief, model: str, horizon_s: int) -> float | None:
@@ -197,6 +206,18 @@ def _health_touches(drift: Drift, view: _View) -> tuple[Touch, ...]:
         return ()
     return tuple(
         Touch(health.name, barrier, _falls(math.log(health.value / barrier), view)) for barrier in (health.low, 1.0)
+    )
+
+
+def _range_touches(problem: RangeProblem, drift: Drift, view: _View, inverse: _View) -> tuple[Touch, ...]:
+    """The price in the range against both edges of its band; `inverse` views the tokens the other way round."""
+    if problem.present is None:
+        return ()
+    place = drift.quantities[0]
+    half = (problem.present[1] - problem.present[0]) / 2 * math.log(1.0001)
+    return (
+        Touch(place.name, place.low, _falls((place.value - place.low) * half, view)),
+        Touch(place.name, place.high, _falls((place.high - place.value) * half, inverse)),
     )
 
 

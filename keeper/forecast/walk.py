@@ -66,7 +66,7 @@ def walk_har(bars: Bars, hours: int, ranged: bool, start: int, every: int = WEEK
 
 
 def walk_garch(bars: Bars, hours: int, start: int, every: int = WEEK_H, kind: Kind = "garch") -> Walked[Garch]:
-    """GARCH-t on returns over `hours`; forecasts only where one of them ends, at multiples of `hours` since 1970."""
+    """GARCH-t on returns over `hours` that end at multiples of `hours` since 1970; between them the last one stands."""
     at = np.flatnonzero(bars.ends % (hours * HOUR_S) == 0)
     logs = np.log(bars.close[at])
     returns = np.diff(logs)
@@ -81,8 +81,8 @@ def walk_garch(bars: Bars, hours: int, start: int, every: int = WEEK_H, kind: Ki
         return garch_variance(model, returns[: span.stop])[span]
 
     found = walk(len(returns), first, step, fit, use)
-    rates = np.full(len(bars), np.nan)
-    rates[at[1:]] = np.maximum(found.rates / hours, FLOOR)
+    last = np.searchsorted(at[1:], np.arange(len(bars)), side="right") - 1
+    rates = np.where(last >= 0, np.maximum(found.rates / hours, FLOOR)[np.maximum(last, 0)], np.nan)
     return Walked(rates, found.model)
 
 

@@ -37,7 +37,7 @@ library RefillingBudget {
         uint256 base = Math.mulDiv(bucket.base, since.supplyNow, since.supplyThen);
         uint256 left = Math.mulDiv(bucket.left, since.supplyNow, since.supplyThen);
         uint256 capacity = Math.mulDiv(Math.min(base, baseNow), bps, BPS);
-        return Math.min(capacity, left + Math.mulDiv(capacity, Math.min(since.elapsed, PERIOD), PERIOD));
+        return Math.min(capacity, left + Math.mulDiv(capacity, since.elapsed, PERIOD));
     }
 
     /// @notice From here on `left` remains, of a base that is now `base`. Values above 2**128 - 1 count as that.

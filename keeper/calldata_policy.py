@@ -6,7 +6,7 @@ shares no code with whatever planned or encoded it: one mistake must not pass tw
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError, EncodingError
@@ -26,10 +26,12 @@ _REST = 2**256 - 1
 _ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
 _LEGS = "(uint8,address,address,uint256,uint256)[]"
 _MOVE = "(bool,bool,uint256,uint256)"
+_RANGE = "(int24,int24,uint128)"
 _ENTRY: dict[str, tuple[bytes, list[str]]] = {
     # keccak of rebalance(...) with these arguments; the tests compute them anew
     "basket": (bytes.fromhex("408a318c"), [_ORDER, _LEGS]),
     "leverage": (bytes.fromhex("9b98cf57"), [_ORDER, _LEGS, _MOVE]),
+    "range": (bytes.fromhex("5b1aa2a9"), [_ORDER, _LEGS, _RANGE]),
 }
 
 
@@ -52,7 +54,7 @@ class Manifest:
 
     chain_id: int
     vault: Address
-    kind: Literal["basket", "leverage"]
+    kind: str
     intent_id: Hash
     epoch: int
     now: Timestamp
@@ -78,6 +80,11 @@ def examine(transaction: Transaction, manifest: Manifest) -> tuple[Reason, ...]:
     """Every way in which the transaction is not what the manifest allows; empty: it may be signed."""
     envelope = _envelope(transaction, manifest.chain_id, manifest.vault, manifest.max_fee, manifest.max_gas)
     reasons = [Reason(f"K-34.{name}", sentence) for name, sentence in envelope]
+    if manifest.kind not in _ENTRY:
+        return (
+            *reasons,
+            Reason("K-34.selector", f"is for a vault of kind {manifest.kind!r}, which has no entry point"),
+        )
     selector, types = _ENTRY[manifest.kind]
     if transaction.data[:4] != selector:
         found = f"0x{transaction.data[:4].hex()}"
@@ -93,7 +100,9 @@ def examine(transaction: Transaction, manifest: Manifest) -> tuple[Reason, ...]:
             Reason("K-34.calldata", "the calldata holds more than its arguments, or not in their usual form")
         )
     order, legs = arguments[0], [_Leg(i, *leg) for i, leg in enumerate(arguments[1])]
-    inside = (*_order(order, manifest), *_legs(legs, manifest))
+    inside = [*_order(order, manifest), *_legs(legs, manifest)]
+    if manifest.kind == "range":
+        inside.extend(_range(*arguments[2]))
     return (*reasons, *(Reason(f"K-34.{name}", sentence) for name, sentence in inside))
 
 
@@ -137,6 +146,14 @@ def _order(order: tuple[Any, ...], manifest: Manifest) -> _Found:
         yield "deadline", f"has deadline {deadline}, expected {MAX_DEADLINE_S} s or less after {manifest.now}"
     if min_nav_after < manifest.min_nav_after:
         yield "nav", f"accepts a net asset value of {min_nav_after} after it, at least {manifest.min_nav_after} must be"
+
+
+def _range(lower: int, upper: int, min_liquidity: int) -> _Found:
+    """What can be said of a range without its pool: it is one, and it must end with something in it."""
+    if lower >= upper:
+        yield "range", f"moves to the ticks {lower} to {upper}, which are no range"
+    if min_liquidity == 0:
+        yield "range", "accepts no liquidity at all in its range"
 
 
 def _legs(legs: list[_Leg], manifest: Manifest) -> _Found:

@@ -19,14 +19,16 @@ from keeper.model import (
     Plan,
     Problem,
     Quantity,
+    RangeProblem,
     Reason,
     Refused,
     Snapshot,
     State,
     Vault,
+    Venue,
     WeightProblem,
 )
-from keeper.plan import plan_health, plan_weights
+from keeper.plan import plan_health, plan_range, plan_weights
 from keeper.plan.health import Bounds
 from keeper.plan.route import opener
 from keeper.plan.weights import Sizes
@@ -86,6 +88,8 @@ def _plans(
     base = vault.tokens[0]
     pools = tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
     gas_price = snapshot.head.base_fee + mandate.priority_fee
+    if isinstance(problem, RangeProblem):
+        snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
     open_market = opener(
         snapshot, tuple(p for p in vault.venues if p in pools), base.address, gas_price, mandate.max_slippage
     )
@@ -97,9 +101,17 @@ def _plans(
         return plan_weights(
             problem, expected, mandate, open_market, Sizes(turnover * price, least, gross * price, vault.gas)
         )
+    if isinstance(problem, RangeProblem):
+        return plan_range(
+            problem, expected, mandate, open_market, Sizes(turnover * price, least, gross * price, vault.gas)
+        )
     scale = problem.collateral_price / price
     bounds = Bounds(turnover * price * scale, least * scale, vault.gas, FLASH_GAS)
     return plan_health(problem, expected, mandate, open_market, bounds)
+
+
+def _with(snapshot: Snapshot, venue: Venue) -> Snapshot:
+    return replace(snapshot, venues=tuple(venue if v.pool == venue.pool else v for v in snapshot.venues))
 
 
 def _verdict(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate, plan: Plan) -> Approved | Refused:

@@ -118,6 +118,7 @@ def clear(approved: Approved, rehearsed: Prediction) -> Cleared | Refused:
             ("collateral", predicted.collateral_raw, rehearsed.collateral_raw),
             ("debt", predicted.debt_raw, rehearsed.debt_raw),
             ("health factor", predicted.health_factor, rehearsed.health_factor),
+            ("range", predicted.range, rehearsed.range),
             ("fills", _moved(predicted), _moved(rehearsed)),
         ):
             if ours != theirs:

@@ -7,7 +7,7 @@ from typing import Any
 from keeper.model import Question, Token, Vault, Venue
 from keeper.protocols import aave_v3, uniswap_v2, uniswap_v3
 from keeper.units import Address
-from keeper.vaults import basket, leverage
+from keeper.vaults import basket, leverage, range_vault
 from keeper.vaults.facts import VaultFacts
 
 
@@ -37,6 +37,7 @@ VENUES: dict[int, VenueAdapter] = {
 VAULTS: dict[str, VaultAdapter] = {
     basket.KIND: VaultAdapter(basket.observe),
     leverage.KIND: VaultAdapter(leverage.observe, leverage.extra),
+    range_vault.KIND: VaultAdapter(range_vault.observe),
 }
 CLASSES: dict[str, type] = {
     "uniswap_v2.pair": uniswap_v2.UniswapV2Pair,
@@ -44,5 +45,6 @@ CLASSES: dict[str, type] = {
     "aave_v3.market": aave_v3.AaveV3Market,
     "vault.basket": basket.BasketVault,
     "vault.leverage": leverage.LeverageVault,
+    "vault.range": range_vault.RangeVault,
 }
 """Values that implement a protocol of the model, by their tag in the journal."""

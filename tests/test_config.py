@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keeper.config import Config, load, mandate, parse, template
 from keeper.config.template import Draft, VaultDraft
 from keeper.errors import BadInput
-from keeper.model import HealthGoal, Token, WeightGoal
+from keeper.model import HealthGoal, RangeGoal, Token, WeightGoal
 from keeper.units import Address, Bps, Wad
 from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY
 
@@ -98,6 +98,26 @@ def test_mandates_say_what_the_file_says():
     assert carry.goal == HealthGoal(Wad(15 * 10**17), Wad(18 * 10**17), Wad(22 * 10**17))
 
 
+RANGED = ('kind = "leverage"\nhealth = { low = 1.5, target = 1.8, high = 2.2 }', 'kind = "range"\nrange = { VALUES }')
+
+
+@pytest.mark.parametrize(
+    ("values", "goal"),
+    [
+        ("half_width = 0.1, trigger = 0.8, idle = 0.2", RangeGoal(Bps(1_000), Bps(8_000), Bps(2_000))),
+        ("half_width = 0.05", RangeGoal(Bps(500), Bps(9_000), Bps(1_000))),
+    ],
+)
+def test_a_range_is_a_width_and_when_to_act(values: str, goal: RangeGoal):
+    config = settings(BLACKOUT, (RANGED[0], RANGED[1].replace("VALUES", values)))
+    assert mandate(config.named("carry"), config, [WETH, USDC]).goal == goal
+
+
+def test_a_range_vault_takes_no_other_goal():
+    assert '"range" is missing' in faults(BLACKOUT, ('kind = "leverage"', 'kind = "range"'))[0]
+    assert "for another kind" in faults(BLACKOUT, ('kind = "leverage"', 'kind = "range"'))[0]
+
+
 def test_without_weights_the_chains_hold():
     config = settings(BLACKOUT, ("weights = { WETH = 0.6, USDC = 0.4 }\n", ""))
     stated = ((A, Bps(7_000)), (B, Bps(3_000)))
@@ -158,7 +178,7 @@ def test_health_factors_are_exact_in_wad(low: object):
         (("band = 0.03", "bnad = 0.03"), 'vault[core].bnad: unknown key; did you mean "band"?'),
         (
             ('kind = "leverage"', 'kind = "levrage"'),
-            'vault[carry].kind: found "levrage", expected "basket" or "leverage"',
+            'vault[carry].kind: found "levrage", expected "basket", "leverage" or "range"',
         ),
         (
             ("target = 1.8", "target = 1.4"),

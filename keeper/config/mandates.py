@@ -7,7 +7,7 @@ from decimal import Decimal
 from keeper.config.faults import meant
 from keeper.config.settings import Config, VaultSettings
 from keeper.errors import BadInput
-from keeper.model import HealthGoal, Mandate, Threshold, Token, WeightGoal, Window
+from keeper.model import Goal, HealthGoal, Mandate, RangeGoal, Threshold, Token, WeightGoal, Window
 from keeper.units import BPS, WAD, Address, Bps, Timestamp, Wad
 
 
@@ -44,11 +44,12 @@ def mandate(
     )
 
 
-def _goal(
-    vault: VaultSettings, tokens: Sequence[Token], on_chain: Sequence[tuple[Address, Bps]] | None
-) -> WeightGoal | HealthGoal:
+def _goal(vault: VaultSettings, tokens: Sequence[Token], on_chain: Sequence[tuple[Address, Bps]] | None) -> Goal:
     if vault.health is not None:
         return HealthGoal(_wad(vault.health.low), _wad(vault.health.target), _wad(vault.health.high))
+    if vault.range is not None:
+        wanted = vault.range
+        return RangeGoal(_bps(wanted.half_width), _bps(wanted.trigger), _bps(wanted.idle))
     assert vault.band is not None
     if vault.weights is not None:
         weights = [(_token(vault, "weights", one, tokens), Bps(round(w * BPS))) for one, w in vault.weights.items()]
@@ -72,6 +73,10 @@ def _token(vault: VaultSettings, key: str, named: str, tokens: Sequence[Token]) 
     raise BadInput(
         f"vault[{vault.name}].{key}: found {named!r}, expected one of {', '.join(symbols)}{meant(named, symbols)}"
     )
+
+
+def _bps(value: float) -> Bps:
+    return Bps(round(value * BPS))
 
 
 def _wad(value: float) -> Wad:

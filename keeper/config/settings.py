@@ -130,6 +130,17 @@ class Health(Section):
         return self
 
 
+class RangeWidth(Section):
+    """Fractions: a range from the price down and up by `half_width`; act past `trigger` of the way to its ends.
+
+    Act too when more than `idle` of the value is in no range.
+    """
+
+    half_width: Fraction
+    trigger: Fraction = 0.9
+    idle: Fraction = 0.1
+
+
 class Blackout(Section):
     start: AwareDatetime
     end: AwareDatetime
@@ -162,10 +173,11 @@ class VaultSettings(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
     address: AddressField
-    kind: Literal["basket", "leverage"]
+    kind: Literal["basket", "leverage", "range"]
     weights: dict[Text, Fraction] | None = None
     band: Annotated[Fraction, Field(lt=1)] | None = None
     health: Health | None = None
+    range: RangeWidth | None = None
     policy: PolicySettings = PolicySettings()
 
     @field_validator("weights")
@@ -177,9 +189,11 @@ class VaultSettings(Section):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        required, foreign = (["band"], ["health"]) if self.kind == "basket" else (["health"], ["weights", "band"])
-        wrong = [f'"{key}" is missing' for key in required if getattr(self, key) is None]
-        wrong += [f'"{key}" is for the other kind; remove it' for key in foreign if getattr(self, key) is not None]
+        own = {"basket": ("weights", "band"), "leverage": ("health",), "range": ("range",)}
+        required = own[self.kind][-1]
+        wrong = [f'"{required}" is missing'] if getattr(self, required) is None else []
+        foreign = [key for kind, keys in own.items() if kind != self.kind for key in keys]
+        wrong += [f'"{key}" is for another kind; remove it' for key in foreign if getattr(self, key) is not None]
         if wrong:
             raise ValueError(f"found a vault of kind {self.kind!r}: " + ", and ".join(wrong))
         return self

@@ -1,6 +1,6 @@
 """What is known of a chain and its vaults in, a commented keeper.toml out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from keeper.units import BPS, Address, Bps
@@ -18,7 +18,10 @@ _NO_BAND = Bps(0)
 
 @dataclass(frozen=True, slots=True)
 class VaultDraft:
-    """One vault as found. `weights` by symbol; `health` is low, target, high; `venues` with a description each."""
+    """One vault as found.
+
+    `weights` by symbol; `health` is low, target, high; `half_width` a range's; `venues` with a description each.
+    """
 
     name: str
     address: Address
@@ -27,6 +30,7 @@ class VaultDraft:
     weights: tuple[tuple[str, Bps], ...] = ()
     band: Bps = _NO_BAND
     health: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    half_width: Bps = _NO_BAND
     max_loss: Bps = MAX_LOSS
     venues: tuple[tuple[Address, str], ...] = ()
 
@@ -91,7 +95,7 @@ def _vault(one: VaultDraft) -> list[str]:
         f"name = {_quoted(one.name)}",
         f'address = "{one.address}"',
         f"kind = {_quoted(one.kind)}",
-        *(_basket(one) if one.kind == "basket" else _leverage(one)),
+        *_GOALS[one.kind](one),
         "",
         "[vault.policy]",
         _said('settle = "cheapest"', 'how far to go back: what costs least, to the "target" or the "edge"'),
@@ -117,6 +121,14 @@ def _leverage(one: VaultDraft) -> list[str]:
     low, target, high = one.health
     health = f"health = {{ low = {low:g}, target = {target:g}, high = {high:g} }}"
     return [_said(health, "act outside, come back to the target")]
+
+
+def _range(one: VaultDraft) -> list[str]:
+    wanted = f"range = {{ half_width = {one.half_width / BPS:g}, trigger = 0.9, idle = 0.1 }}"
+    return [_said(wanted, "of the price; act at 90 % of the way to an end, or with 10 % idle")]
+
+
+_GOALS: dict[str, Callable[[VaultDraft], list[str]]] = {"basket": _basket, "leverage": _leverage, "range": _range}
 
 
 def _venues(venues: Sequence[tuple[Address, str]]) -> list[str]:

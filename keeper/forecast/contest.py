@@ -27,6 +27,8 @@ AUTO = "auto"
 SLOW = "ewma 0.94"
 ALL = (REACTIVE, HAR, GARCH, LEARNED, MEAN)
 CHEAP = (REACTIVE, HAR)
+OF_RETURNS = (RISKMETRICS, GARCH)
+"""Made from returns over the horizon, not from the squares of shorter ones."""
 _HOURLY_HALF_LIFE_H = math.log(0.5) / math.log(RISKMETRICS_DECAY)
 
 

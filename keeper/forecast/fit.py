@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from keeper.forecast.bars import HOUR_S, Array, Bars, Ticks, clean, resample, tail
-from keeper.forecast.contest import AUTO, CHEAP, HAR, LEARNED, REACTIVE, Contest, contest, first_origin
+from keeper.forecast.contest import AUTO, CHEAP, HAR, LEARNED, REACTIVE, RISKMETRICS, Contest, contest, first_origin
 from keeper.forecast.covariance import correlate
 from keeper.forecast.ewma import HALF_LIFE_H, RISKMETRICS_HALF_LIFE_H, ewma_rate
 from keeper.forecast.har import Har, fit_har, har_rate
@@ -17,6 +17,7 @@ from keeper.forecast.numbers import from_fit, to_fit
 from keeper.forecast.regime import crisis_rate, regime
 from keeper.forecast.scores import brier, score
 from keeper.forecast.shape import fit_shape
+from keeper.forecast.touch import calibrated
 from keeper.forecast.walk import WEEK_H, WINDOW_H, frequency, known_at, walk_shapes, walk_touch
 from keeper.model import Beliefs, Fit, History, Knowledge, Regime, Score, Series, Shape, TokenBelief, Variance
 from keeper.units import SECONDS_PER_YEAR, Address, Hash, Timestamp
@@ -33,6 +34,8 @@ SCORED_H = 2_016
 LEAST_TOUCHED = 0.01
 SEED = 5
 _REGIME = "regime"
+_SILENT = (AUTO, RISKMETRICS)
+"""Not believed: the one names others, the other is there to be beaten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,7 @@ def _fitted(seen: _Seen, bars: Bars, contests: Sequence[Contest], k: int, seed: 
     for c in contests:
         horizon_s = c.hours * HOUR_S
         latest = {name: float(rates[-1, k]) for name, rates in c.rates.items() if math.isfinite(rates[-1, k])}
-        latest = {name: one for name, one in latest.items() if name != AUTO} | {REACTIVE: tick_rate(seen.ticks)}
+        latest = {name: one for name, one in latest.items() if name not in _SILENT} | {REACTIVE: tick_rate(seen.ticks)}
         scored = _qlikes(c, k, [name for name in latest if name != REACTIVE], seed)
         variances += [Variance(name, horizon_s, one * c.hours) for name, one in latest.items()]
         champions.append((horizon_s, _best(scored)))
@@ -293,11 +296,15 @@ def _refreshed(old: TokenBelief, seen: _Seen, now: int) -> TokenBelief:
 
 
 def annual_volatility(belief: TokenBelief) -> float | None:
-    """Of the champion's forecast of the next day; None when nothing is believed."""
-    champion = dict(belief.champions).get(DAY_H * HOUR_S)
+    """Of the champion's forecast of the next day, calibrated; None when nothing is believed."""
+    day = DAY_H * HOUR_S
+    champion = dict(belief.champions).get(day, "")
     held = {(v.model, v.horizon_s): v.variance for v in belief.variances}
-    found = held.get((champion or "", DAY_H * HOUR_S))
-    return None if found is None else math.sqrt(found / (DAY_H * HOUR_S) * SECONDS_PER_YEAR)
+    found = held.get((champion, day))
+    if found is None:
+        return None
+    shape = next((s for s in belief.shapes if s.horizon_s == day and belief.knowledge == "fitted"), None)
+    return calibrated(champion, found, shape) * math.sqrt(SECONDS_PER_YEAR / day)
 
 
 def _volatilities(tokens: Sequence[TokenBelief], prior: dict[Address, float]) -> tuple[tuple[Address, float], ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from keeper.costs import first_passage, years
 from keeper.forecast.bars import Array
+from keeper.forecast.contest import OF_RETURNS
 from keeper.forecast.passage import NODES, WEIGHTS
 from keeper.forecast.paths import joint_paths, weight_chances
 from keeper.forecast.shape import interval, touch
@@ -92,6 +93,15 @@ def variance_at(belief: TokenBelief, model: str, horizon_s: int) -> float | None
     return variance * horizon_s / edge
 
 
+def calibrated(model: str, variance: float, shape: Shape | None) -> float:
+    """Deviation of log price over the horizon from a model's variance and how far returns differed from it before.
+
+    Squares of short returns count a quote's noise, which a longer return does not keep: a stablecoin's, many times.
+    Models of the horizon's own returns never counted it.
+    """
+    return math.sqrt(variance) * (shape.deviation if shape is not None and model not in OF_RETURNS else 1.0)
+
+
 class _View:
     """What is believed of a problem's tokens over one horizon."""
 
@@ -104,13 +114,15 @@ class _View:
         annual = dict(beliefs.volatility)
         spoken = [self._speak(b, mandate.champion) for b in self.beliefs]
         horizon = years(mandate.horizon_s)
+        self.shapes = tuple(_shape(b, mandate.horizon_s) for b in self.beliefs)
         self.deviations = np.array(
             [
-                math.sqrt(variance) if variance is not None else annual.get(t, DEFAULT_VOLATILITY) * math.sqrt(horizon)
-                for t, (_, variance) in zip(tokens, spoken, strict=True)
+                calibrated(name, variance, shape)
+                if variance is not None
+                else annual.get(token, DEFAULT_VOLATILITY) * math.sqrt(horizon)
+                for token, (name, variance), shape in zip(tokens, spoken, self.shapes, strict=True)
             ]
         )
-        self.shapes = tuple(_shape(b, mandate.horizon_s) for b in self.beliefs)
         self.model = "+".join(sorted({name for name, _ in spoken})) or beliefs.model
         self.notes = tuple(self._notes(beliefs, mandate.champion))
 
@@ -142,7 +154,9 @@ class _View:
 
     def interval(self, k: int) -> Interval:
         shape, deviation = self.shapes[k], float(self.deviations[k])
-        low, high = interval(shape, _BAND) if shape is not None else (-_NORMAL_90, _NORMAL_90)
+        low, high = (-_NORMAL_90, _NORMAL_90)
+        if shape is not None:
+            low, high = (edge / shape.deviation for edge in interval(shape, _BAND))
         return Interval(self.tokens[k], _BAND, low * deviation, high * deviation)
 
     def trusted(self, exposures: Array) -> bool:
@@ -156,10 +170,6 @@ class _View:
         known = [(s.spread, d * d) for s, d in zip(self.shapes, self.deviations, strict=True) if s is not None]
         weight = sum(w for _, w in known)
         return sum(s * w for s, w in known) / weight if weight > 0.0 else 0.0
-
-    def scaled(self) -> Array:
-        """Deviations corrected by how far past returns differed from their forecasts."""
-        return self.deviations * [1.0 if s is None else s.deviation for s in self.shapes]
 
 
 @lru_cache(maxsize=256)
@@ -191,7 +201,7 @@ def _exposures(problem: Problem, drift: Drift) -> Array:
 def _weight_touches(problem: WeightProblem, drift: Drift, view: _View, seed: int) -> tuple[Touch, ...]:
     weights = np.array([q.value for q in drift.quantities])
     low, high = np.array([q.low for q in drift.quantities]), np.array([q.high for q in drift.quantities])
-    walked = joint_paths(view.scaled(), view.correlation, view.spread(), seed)
+    walked = joint_paths(view.deviations, view.correlation, view.spread(), seed)
     found = []
     for q, (below, above) in zip(drift.quantities, weight_chances(weights, low, high, walked), strict=True):
         found.append(Touch(q.name, q.low, below.probability, below.error))
@@ -230,7 +240,7 @@ def _falls(distance: float, view: _View) -> float:
     ruler = 0 if a >= b else 1
     shape = view.shapes[ruler]
     if shape is not None:
-        return float(touch(shape, ruler == 1, np.asarray(distance / deviation)))
+        return float(touch(shape, ruler == 1, np.asarray(distance / deviation * shape.deviation)))
     spread = view.spread()
     return sum(
         weight * first_passage(distance, deviation * factor, -0.5 * (deviation * factor) ** 2, 1.0)

@@ -38,6 +38,7 @@ from keeper.model.mandate import (
     HealthGoal,
     Mandate,
     Policy,
+    RangeGoal,
     State,
     Threshold,
     WeightGoal,
@@ -50,13 +51,27 @@ from keeper.model.plan import (
     Cost,
     Leg,
     LeverageMove,
+    Move,
     Order,
     Plan,
     Prediction,
+    Range,
+    RangeMove,
     Reason,
 )
 from keeper.model.reading import Failed, Question, Read
-from keeper.model.vault import Drift, HealthProblem, History, Problem, Quantity, Series, Snapshot, Vault, WeightProblem
+from keeper.model.vault import (
+    Drift,
+    HealthProblem,
+    History,
+    Problem,
+    Quantity,
+    RangeProblem,
+    Series,
+    Snapshot,
+    Vault,
+    WeightProblem,
+)
 
 __all__ = [
     "ALL_RECEIVED",
@@ -97,6 +112,7 @@ __all__ = [
     "Market",
     "MarketAction",
     "MarketVerb",
+    "Move",
     "Order",
     "Outcome",
     "Piece",
@@ -106,6 +122,10 @@ __all__ = [
     "Problem",
     "Quantity",
     "Question",
+    "Range",
+    "RangeGoal",
+    "RangeMove",
+    "RangeProblem",
     "Read",
     "Reason",
     "Refused",

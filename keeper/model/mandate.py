@@ -24,13 +24,26 @@ class HealthGoal:
 
 
 @dataclass(frozen=True, slots=True)
+class RangeGoal:
+    """Liquidity from `half_width` below the price to as much above it, in bps of it (both by the same factor).
+
+    Act when the price is further from the range's centre than `trigger`, in bps of the way to its ends, or when more
+    than `idle`, in bps of value, is not invested.
+    """
+
+    half_width: Bps
+    trigger: Bps
+    idle: Bps
+
+
+@dataclass(frozen=True, slots=True)
 class Threshold:
     """Act when a quantity is outside its band; `settle` says how far to go back."""
 
     settle: Literal["cheapest", "target", "edge"] = "cheapest"
 
 
-Goal = WeightGoal | HealthGoal
+Goal = WeightGoal | HealthGoal | RangeGoal
 Policy = Threshold
 
 

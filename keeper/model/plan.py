@@ -33,6 +33,27 @@ class LeverageMove:
 
 
 @dataclass(frozen=True, slots=True)
+class RangeMove:
+    """A range vault's own parameters, as the contract's `RangeMove`; the same ticks as before collect and compound."""
+
+    tick_lower: int
+    tick_upper: int
+    min_liquidity: int
+
+
+Move = LeverageMove | RangeMove
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Where a vault's liquidity is, and how much of it."""
+
+    tick_lower: int
+    tick_upper: int
+    liquidity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """As the contract's `Order`."""
 
@@ -83,7 +104,7 @@ class Plan:
     """Ordered legs and what they are expected to cost. No legs and no move: do nothing, for `reason`."""
 
     legs: tuple[Leg, ...]
-    move: LeverageMove | None
+    move: Move | None
     cost: Cost
     waiting: Cost
     reason: str
@@ -112,6 +133,8 @@ class Prediction:
     fills: tuple[Fill, ...]
     gas: Gas | None = None
     revert: str = ""
+    range: Range | None = None
+    """Of a range vault."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,32 @@ class HealthProblem:
     high: float
 
 
-Problem = WeightProblem | HealthProblem
+@dataclass(frozen=True, slots=True)
+class RangeProblem:
+    """Bring a pool's price back to the middle of a range of liquidity, or put what is idle to work.
+
+    Amounts are of [base, other], raw, all that there is once the liquidity is taken out; prices quote currency per raw
+    unit. `venue` is the pool without the vault's liquidity. In its ticks: `position` is the oracle's price, `present`
+    the range (None: nothing is invested), `half_width` the wanted one's, `least` and `most` its width's bounds.
+    `trigger` is a fraction of the way from the centre of the present range to its ends, `invested` one of all value.
+    """
+
+    base: Address
+    other: Address
+    venue: Venue
+    amounts_raw: tuple[int, int]
+    prices: tuple[float, float]
+    position: float
+    present: tuple[int, int] | None
+    invested: float
+    half_width: float
+    trigger: float
+    spacing: int
+    least: int
+    most: int
+
+
+Problem = WeightProblem | HealthProblem | RangeProblem
 
 
 class Vault(Protocol):

@@ -125,7 +125,7 @@ def _manifest(bound: Bound, snapshot: Snapshot, mandate: Mandate, cleared: Clear
     return Manifest(
         chain_id=snapshot.chain_id,
         vault=vault.address,
-        kind="basket" if vault.kind == "basket" else "leverage",
+        kind=vault.kind,
         intent_id=order.intent_id,
         epoch=vault.guard.epoch,
         now=snapshot.head.timestamp,

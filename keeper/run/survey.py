@@ -1,6 +1,7 @@
 """A node and the addresses of vaults in, a draft of their configuration out."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from keeper.vaults import facts as vault_facts
 from keeper.vaults.basket import BasketVault
 from keeper.vaults.facts import VaultFacts
 from keeper.vaults.leverage import LeverageVault
+from keeper.vaults.range_vault import RangeVault
 
 MAINNET_ETH_USD = Address("0x5f4ec3df9cbd43714fe2740f5e3616155c5b8419")
 """Chainlink's ETH / USD on Ethereum; its heartbeat is an hour."""
@@ -124,7 +126,16 @@ def _with_goal(answered: Ask, draft: VaultDraft, vault: Vault) -> VaultDraft:
         low, target, high = (round(vault.floor / WAD * times, 2) for times in FLOOR_DISTANCES)
         ceiling = vault.ceiling / WAD
         return replace(draft, health=(low, min(target, (low + ceiling) / 2), min(high, ceiling)))
+    if isinstance(vault, RangeVault):
+        return replace(draft, half_width=_half_width(vault))
     raise TypeError(f"a goal for a vault of kind {vault.kind!r} is not drafted yet")
+
+
+def _half_width(vault: RangeVault) -> Bps:
+    """The present range's, or the middle of what the curator allows; in bps, rounded down and still allowed."""
+    present = vault.range.tick_upper - vault.range.tick_lower
+    wide = present if vault.range.liquidity else math.isqrt(vault.width[0] * vault.width[1])
+    return Bps(max(1, int(math.expm1(wide / 2 * math.log(1.0001)) * BPS)))
 
 
 def _venues(answered: Ask, facts: VaultFacts) -> tuple[tuple[Address, str], ...]:

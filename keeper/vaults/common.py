@@ -6,17 +6,20 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from keeper.model import Drift, GuardState, Leg, Limits, Mandate, Order, Plan, Quantity, Reason
+from keeper.model import Drift, GuardState, Leg, Limits, Mandate, Order, Plan, Quantity, RangeMove, Reason
 from keeper.units import Address, Hash, Timestamp
 
 ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
 LEGS = "(uint8,address,address,uint256,uint256)[]"
+RANGE_MOVE = "(int24,int24,uint128)"
 NO_HASH = Hash("0x" + 64 * "0")
 
 
 def plan_hash(plan: Plan) -> bytes:
     """keccak256 of the legs and the move, as they go on the wire: what the plan does, not why."""
     move = plan.move
+    if isinstance(move, RangeMove):
+        return keccak(encode([LEGS, RANGE_MOVE], [leg_tuples(plan.legs), range_move_tuple(move)]))
     tail = (move.lever, move.flash, move.debt_amount, move.collateral_amount) if move else (False, False, 0, 0)
     return keccak(encode([LEGS, "(bool,bool,uint256,uint256)"], [leg_tuples(plan.legs), tail]))
 
@@ -37,6 +40,10 @@ def order_tuple(one: Order) -> tuple[Any, ...]:
 
 def leg_tuples(legs: Sequence[Leg]) -> list[tuple[Any, ...]]:
     return [(leg.adapter, leg.pool, leg.token_in, leg.amount_in, leg.min_out) for leg in legs]
+
+
+def range_move_tuple(move: RangeMove) -> tuple[int, int, int]:
+    return move.tick_lower, move.tick_upper, move.min_liquidity
 
 
 def drift_of(quantities: tuple[Quantity, ...]) -> Drift:

@@ -131,8 +131,8 @@ class LeverageVault:
         )
 
     def after(self, snapshot: Snapshot, plan: Plan, timestamp: Timestamp) -> Prediction:
-        if plan.move is None:
-            raise Refusal("Move", "a levered vault's plan needs a move")
+        if not isinstance(plan.move, LeverageMove):
+            raise Refusal("Move", "a levered vault's plan needs a move of its kind")
         market = snapshot.market(self.market)
         before = market.health_factor(self.address, timestamp)
         moved = (self._lever if plan.move.lever else self._delever)(snapshot, plan, plan.move, market, timestamp)
@@ -156,7 +156,7 @@ class LeverageVault:
         return common.order(snapshot.chain_id, self.address, self.guard, plan, deadline, min_nav_after)
 
     def encode(self, order: Order, plan: Plan) -> bytes:
-        move = plan.move or LeverageMove(True, False, 0, 0)
+        move = plan.move if isinstance(plan.move, LeverageMove) else LeverageMove(True, False, 0, 0)
         body = encode(
             [common.ORDER, common.LEGS, "(bool,bool,uint256,uint256)"],
             [

@@ -64,7 +64,7 @@ PUBLISHED = {
 }
 """Where below node_modules each protocol publishes the contracts deployed here."""
 
-OWN = ("WorldToken", "WorldFeed", "Guard", "BasketVault", "LeverageVault")
+OWN = ("WorldToken", "WorldFeed", "Guard", "BasketVault", "LeverageVault", "RangeVault")
 """The project's own contracts deployed here, in keeper/abi."""
 
 _VIEM_CONSTANTS = "viem/_cjs/constants/contracts.js"

@@ -9,7 +9,7 @@ from keeper.world.batch import Batch
 from keeper.world.roles import ROLES
 from keeper.world.tokens import approve, deploy_feeds, deploy_tokens, fund
 from keeper.world.uniswap import deploy_v2, deploy_v3, open_pools
-from keeper.world.vaults import open_basket, open_leverage
+from keeper.world.vaults import open_basket, open_leverage, open_range
 from keeper.world.world import BLOCK_SECONDS, CHAIN_ID, GENESIS_HASH, RunningWorld, World
 
 MULTICALL = Address("0xca11bde05977b3631167028862be2a173976ca11")
@@ -47,7 +47,7 @@ def build(url: str) -> World:
         accounts=tuple(ROLES.items()),
     )
     running = RunningWorld(url, world)
-    vaults = (open_basket(running), open_leverage(running))
+    vaults = (open_basket(running), open_leverage(running), open_range(running))
     _rest(running)
     return replace(world, vaults=vaults)
 

@@ -3,6 +3,7 @@
 Every step is one the vaults allow anybody in that role: the keeper's own rebalances, inside the limits, do the rest.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +17,7 @@ from keeper.world.world import BLOCK_SECONDS, UNISWAP_V2, Pool, RunningWorld, Va
 
 BASKET = "basket"
 LEVERAGE = "leverage"
+RANGE = "range"
 
 BASKET_WEIGHTS = {"USDC": 3_000, "WETH": 4_000, "WBTC": 3_000}
 """Bps, the base asset first."""
@@ -27,6 +29,11 @@ LEVERAGE_STEPS = 3
 HEALTH_FACTOR = Fraction("1.8")
 HEALTH_FACTOR_FLOOR = 125 * 10**16
 HEALTH_FACTOR_CEILING = 3 * 10**18
+RANGE_DEPOSIT = {"USDC": 300_000 * 10**6, "WETH": 100 * 10**18}
+RANGE_SHARES = 600_000 * 10**18
+RANGE_HALF_WIDTH = 500
+"""Ticks: 5 % of the price either way."""
+RANGE_WIDTHS = (200, 20_000)
 LIMITS = (30, 100, 100, 100, 2_500, 10_000, 300)
 """Loss, gain, daily loss, deviation, turnover, daily turnover (bps), cooldown (s)."""
 COOLDOWN = LIMITS[6]
@@ -40,6 +47,8 @@ _GUARD_SETUP = (
 )
 _SHARE_SETUP = "(address,string,string,uint16)"
 _LENDING_SETUP = "(address,uint8,uint256,uint256)"
+_RANGE_SETUP = "(address,string,string,address,int24,int24)"
+_RANGE_MOVE = ",(int24,int24,uint128)"
 _MOVE = ",(bool,bool,uint256,uint256)"
 _ACCOUNT_DATA = "(uint256,uint256,uint256,uint256,uint256,uint256)"
 _ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
@@ -51,7 +60,12 @@ def open_basket(running: RunningWorld) -> Vault:
     """A basket over USDC at its target weights: a small deposit is invested, and then deposited upon in kind."""
     symbols = tuple(BASKET_WEIGHTS)
     own = (list(BASKET_WEIGHTS.values()), BASKET_BAND)
-    vault = _deploy(running, "BasketVault", "Keeper Basket", "kBASKET", symbols, "uint16[],uint16", own)
+
+    def arguments(guard: Address) -> bytes:
+        shares = (guard, "Keeper Basket", "kBASKET", ENTRY_FEE)
+        return calls.arguments(f"({_SHARE_SETUP},uint16[],uint16)", shares, *own)
+
+    vault = _deploy(running, "BasketVault", symbols, arguments)
     user = running.world.account("user")
     seed = BASKET_SEED_USD * 10**6
     market.transact(running, "user", vault, "deposit(uint256,address)", seed, user, gas=_GAS)
@@ -72,8 +86,12 @@ def open_basket(running: RunningWorld) -> Vault:
 def open_leverage(running: RunningWorld) -> Vault:
     """WETH against USDC on Aave: a deposit is supplied, then levered step by step to HEALTH_FACTOR."""
     lending = (running.world.aave.pool, 0, HEALTH_FACTOR_FLOOR, HEALTH_FACTOR_CEILING)
-    values = (lending,)
-    vault = _deploy(running, "LeverageVault", "Keeper Leverage", "kLEVER", ("WETH", "USDC"), _LENDING_SETUP, values)
+
+    def arguments(guard: Address) -> bytes:
+        shares = (guard, "Keeper Leverage", "kLEVER", ENTRY_FEE)
+        return calls.arguments(f"({_SHARE_SETUP},{_LENDING_SETUP})", shares, lending)
+
+    vault = _deploy(running, "LeverageVault", ("WETH", "USDC"), arguments)
     user = running.world.account("user")
     market.transact(running, "user", vault, "deposit(uint256,address)", LEVERAGE_DEPOSIT, user, gas=_GAS)
     _rebalance(running, vault, [], _MOVE, ((True, False, 0, 0),))
@@ -84,16 +102,32 @@ def open_leverage(running: RunningWorld) -> Vault:
     return Vault(LEVERAGE, LEVERAGE, vault)
 
 
+def open_range(running: RunningWorld) -> Vault:
+    """WETH and USDC in the pool of 0.05 %: a deposit in both, put to work round the price."""
+    symbols = tuple(RANGE_DEPOSIT)
+    pool = running.world.pool("WETH", "USDC", 500)
+
+    def arguments(guard: Address) -> bytes:
+        return calls.arguments(f"({_RANGE_SETUP})", (guard, "Keeper Range", "kRANGE", pool.address, *RANGE_WIDTHS))
+
+    vault = _deploy(running, "RangeVault", symbols, arguments)
+    user = running.world.account("user")
+    amounts = list(RANGE_DEPOSIT.values())
+    market.transact(running, "user", vault, "deposit(uint256,address,uint256[])", RANGE_SHARES, user, amounts, gas=_GAS)
+    _, tick, *_ = calls.view(running.url, pool.address, "slot0()", "(uint160,int24,uint16,uint16,uint16,uint8,bool)")
+    centre = tick // pool.tick_spacing * pool.tick_spacing
+    move = (centre - RANGE_HALF_WIDTH, centre + RANGE_HALF_WIDTH, 0)
+    _rebalance(running, vault, [], _RANGE_MOVE, (move,))
+    return Vault(RANGE, RANGE, vault)
+
+
 def _deploy(
-    running: RunningWorld,
-    contract: str,
-    name: str,
-    symbol: str,
-    tokens: tuple[str, ...],
-    types: str,
-    values: tuple[Any, ...],
+    running: RunningWorld, contract: str, tokens: tuple[str, ...], arguments: Callable[[Address], bytes]
 ) -> Address:
-    """Deploys a vault over `tokens` (the base asset first) behind its guard, and lets it take them from the user."""
+    """Deploys a vault over `tokens` (the base asset first) behind its guard, and lets it take them from the user.
+
+    `arguments` encodes the constructor's, once the guard's address is known.
+    """
     world = running.world
     role = world.account
     addresses = [world.token(token).address for token in tokens]
@@ -110,12 +144,7 @@ def _deploy(
         role("admin"),
         artefacts.creation_code("Guard") + calls.arguments(f"({_GUARD_SETUP})", rules),
     )
-    shares = (guard, name, symbol, ENTRY_FEE)
-    vault = batch.deploy(
-        contract,
-        role("admin"),
-        artefacts.creation_code(contract) + calls.arguments(f"({_SHARE_SETUP},{types})", shares, *values),
-    )
+    vault = batch.deploy(contract, role("admin"), artefacts.creation_code(contract) + arguments(guard))
     for address in addresses:
         batch.send(role("user"), address, "approve(address,uint256)", vault, 2**256 - 1)
     batch.flush()

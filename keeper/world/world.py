@@ -138,7 +138,7 @@ class World:
         return _one(symbol, {reserve.symbol: reserve for reserve in self.aave.reserves})
 
     def vault(self, name: str) -> Vault:
-        """`basket` or `leverage`. Raises KeyError when the world has no such vault."""
+        """`basket`, `leverage` or `range`. Raises KeyError when the world has no such vault."""
         return _one(name, {vault.name: vault for vault in self.vaults})
 
     def account(self, role: str) -> Address:

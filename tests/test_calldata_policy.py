@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.calldata_policy import CANCEL_GAS, Manifest, Pool, examine, examine_cancel
-from keeper.model import Cost, Leg, LeverageMove, Order, Plan, Transaction
+from keeper.model import Cost, Leg, LeverageMove, Order, Plan, RangeMove, Transaction
 from keeper.units import Address, Bps, Gas, Hash, PriceX36, Timestamp, Wei
 from keeper.vaults.basket import BasketVault
 from keeper.vaults.leverage import LeverageVault
+from keeper.vaults.range_vault import RangeVault
 
 VAULT = Address("0x" + "aa" * 20)
 USD, ETH, MID, UNPRICED = (Address("0x" + digit * 40) for digit in "1234")
@@ -25,6 +26,7 @@ ALL = 2**256 - 1
 ORDER_TYPE, LEGS_TYPE = "(bytes32,uint64,uint64,bytes32,uint256)", "(uint8,address,address,uint256,uint256)[]"
 MOVE_TYPE = "(bool,bool,uint256,uint256)"
 TYPES = {"basket": [ORDER_TYPE, LEGS_TYPE], "leverage": [ORDER_TYPE, LEGS_TYPE, MOVE_TYPE]}
+TYPES["range"] = [ORDER_TYPE, LEGS_TYPE, "(int24,int24,uint128)"]
 
 MANIFEST = Manifest(
     chain_id=1,
@@ -51,9 +53,12 @@ ORDER: tuple[Any, ...] = (bytes.fromhex("cd" * 32), 7, NOW + 600, bytes(32), 1_0
 DIRECT_LEG = (2, DIRECT, USD, 2_000_000, 990)
 
 
-def _data(order: tuple[Any, ...] = ORDER, legs: Any = (DIRECT_LEG,), kind: str = "basket") -> bytes:
+RANGE = (-200, 400, 5)
+
+
+def _data(order: tuple[Any, ...] = ORDER, legs: Any = (DIRECT_LEG,), kind: str = "basket", move: Any = None) -> bytes:
     selector = keccak(text=f"rebalance({','.join(TYPES[kind])})")[:4]
-    move = [(True, False, 5, 0)] if kind == "leverage" else []
+    move = {"basket": [], "leverage": [(True, False, 5, 0)], "range": [move or RANGE]}[kind]
     return selector + encode(TYPES[kind], [order, list(legs), *move])
 
 
@@ -88,11 +93,22 @@ def test_what_the_manifest_allows_passes() -> None:
     assert _ids(_transaction(_data(legs=(), kind="leverage")), leverage) == []
 
 
+def test_a_range_is_one_and_ends_with_something_in_it() -> None:
+    manifest = replace(MANIFEST, kind="range")
+    assert _ids(_transaction(_data(kind="range")), manifest) == []
+    assert _ids(_transaction(_data(kind="range", move=(400, 400, 5))), manifest) == ["range"]
+    assert _ids(_transaction(_data(kind="range", move=(-200, 400, 0))), manifest) == ["range"]
+    assert _ids(_transaction(_data(kind="leverage")), manifest) == ["selector"]
+    assert _ids(GOOD, replace(MANIFEST, kind="gallery")) == ["selector"]
+
+
 def test_what_the_vaults_encode_is_what_the_policy_decodes() -> None:
     order = Order(INTENT, 7, Timestamp(NOW + 600), Hash("0x" + "00" * 32), 1_000)
     plan = Plan((Leg(2, DIRECT, USD, 2_000_000, 990),), LeverageMove(True, False, 5, 0), Cost(), Cost(), "")
     for kind, vault in (("basket", BasketVault), ("leverage", LeverageVault)):
         assert object.__new__(vault).encode(order, plan) == _data(kind=kind)
+    ranged = replace(plan, move=RangeMove(*RANGE))
+    assert object.__new__(RangeVault).encode(order, ranged) == _data(kind="range")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A configuration of the world's two vaults, as a user would write it."""
+"""A configuration of the world's three vaults, as a user would write it."""
 
 from pathlib import Path
 
@@ -29,6 +29,13 @@ name = "lever"
 address = "{world.vault("leverage").address}"
 kind = "leverage"
 health = {{ low = 1.5, target = 1.8, high = 2.2 }}
+policy = {{ settle = "{settle}", volatility = {{ USDC = 0.01 }} }}
+
+[[vault]]
+name = "range"
+address = "{world.vault("range").address}"
+kind = "range"
+range = {{ half_width = 0.05 }}
 policy = {{ settle = "{settle}", volatility = {{ USDC = 0.01 }} }}
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from keeper.model import Approved, Cleared, LeverageMove
+from keeper.model import Approved, Cleared, LeverageMove, RangeMove
 from keeper.run import Keeper, Report, open_keeper
 from keeper.world import RunningWorld, calls, market
 from tests.run.settings import config
@@ -37,13 +37,14 @@ def test_every_approved_plan_is_cleared(keeper: Keeper, fork: RunningWorld) -> N
         market.refresh_feeds(fork)
         market.move(fork, usd)
         snapshot = keeper.observe()
-        for name in ("core", "lever"):
+        for name in ("core", "lever", "range"):
             report = keeper.decide(name, snapshot)
             if isinstance(report.decision.verdict, Approved):
                 assert isinstance(report.cleared, Cleared), report.cleared
                 approved.append(report)
     moved = [r.decision.verdict.plan.move for r in approved if isinstance(r.decision.verdict, Approved)]
     assert sum(move is None for move in moved) >= 3
+    assert sum(isinstance(move, RangeMove) for move in moved) >= 8
     assert any(isinstance(move, LeverageMove) and move.lever for move in moved)
     assert any(isinstance(move, LeverageMove) and not move.lever for move in moved)
 

@@ -24,7 +24,7 @@ FALLEN = {"WETH": 2_420.0, "WBTC": 58_000.0}
 
 @pytest.fixture
 def fallen(fork: RunningWorld) -> Iterator[RunningWorld]:
-    """The fork after a fall that takes both vaults out of their bands; put back afterwards."""
+    """The fork after a fall that takes all vaults out of their bands; put back afterwards."""
     state = rpc.request(fork.url, "evm_snapshot")
     market.mine(fork, 600)
     market.refresh_feeds(fork)
@@ -49,10 +49,10 @@ def by_name(reports: tuple[Report, ...]) -> dict[str, Report]:
     return {r.name: r for r in reports}
 
 
-def test_it_acts_for_both_vaults_exactly_as_predicted_and_then_rests(keeper: Keeper, fallen: RunningWorld) -> None:
-    before = {name: epoch(fallen, name) for name in ("basket", "leverage")}
+def test_it_acts_for_every_vault_exactly_as_predicted_and_then_rests(keeper: Keeper, fallen: RunningWorld) -> None:
+    before = {name: epoch(fallen, name) for name in ("basket", "leverage", "range")}
     reports = by_name(keeper.tick(live=True))
-    for name, kind in (("core", "basket"), ("lever", "leverage")):
+    for name, kind in (("core", "basket"), ("lever", "leverage"), ("range", "range")):
         report = reports[name]
         assert report.outcome is not None, report.decision.verdict
         assert report.outcome.status == "done"
@@ -64,7 +64,7 @@ def test_it_acts_for_both_vaults_exactly_as_predicted_and_then_rests(keeper: Kee
 
 
 def test_the_health_factor_comes_first(keeper: Keeper) -> None:
-    assert [r.name for r in keeper.tick()] == ["lever", "core"]
+    assert [r.name for r in keeper.tick()] == ["lever", "core", "range"]
 
 
 def test_without_live_nothing_is_sent(keeper: Keeper, fallen: RunningWorld) -> None:
@@ -145,7 +145,7 @@ KILLS = (0.9, 1.3, 1.6, 1.9, 2.1, 2.3)
 
 def test_a_keeper_killed_at_any_moment_acts_once(fallen: RunningWorld, tmp_path: Path) -> None:
     playground.write(fallen, tmp_path)
-    before = {name: epoch(fallen, name) for name in ("basket", "leverage")}
+    before = {name: epoch(fallen, name) for name in ("basket", "leverage", "range")}
     for seconds in KILLS:
         process = start(tmp_path)
         time.sleep(seconds)

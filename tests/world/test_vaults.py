@@ -17,7 +17,7 @@ from keeper.world.vaults import (
     LIMITS,
 )
 
-NAMES = ["basket", "leverage"]
+NAMES = ["basket", "leverage", "range"]
 
 
 def ask(running: RunningWorld, name: str, function: str, returns: str) -> Any:
@@ -38,7 +38,7 @@ def test_a_vault_knows_its_kind_its_people_and_its_limits(world: RunningWorld, n
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_vault_may_use_every_pool_of_its_tokens_and_no_other(world: RunningWorld, name: str) -> None:
-    symbols = {"basket": {"USDC", "WETH", "WBTC"}, "leverage": {"WETH", "USDC"}}[name]
+    symbols = {"basket": {"USDC", "WETH", "WBTC"}, "leverage": {"WETH", "USDC"}, "range": {"WETH", "USDC"}}[name]
     expected = {pool.address for pool in world.world.pools if {pool.token0, pool.token1} <= symbols}
     venues = ask(world, name, "venues()", "((uint8,address)[])")
     assert {pool for _, pool in venues} == expected

@@ -75,10 +75,10 @@ def test_a_block_is_ticked_once(folder: Path, fork: RunningWorld):
     one = service(folder, heard)
     one.cycle()
     one.cycle()
-    assert sorted(r.name for r in heard.reports) == ["basket", "leverage"]
+    assert sorted(r.name for r in heard.reports) == ["basket", "leverage", "range"]
     market.mine(fork)
     one.cycle()
-    assert len(heard.reports) == 4
+    assert len(heard.reports) == 6
     assert heard.reports[-1].snapshot.head.number == heard.reports[0].snapshot.head.number + 1
     one.close()
 

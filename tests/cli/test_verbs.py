@@ -33,7 +33,7 @@ def test_in_a_calm_market_it_holds(desk: Desk):
         assert said.code == 0, said
         assert said.err == ""
         assert fits(said), said.out
-    assert desk.run("plan").out.count("hold") == 2
+    assert desk.run("plan").out.count("hold") == 3
     assert "is inside its band" in unwrapped(desk.run("plan").out)
 
 
@@ -55,7 +55,7 @@ def test_plan_for_programs(fallen: Desk):
     said = fallen.run("plan", "--json")
     trees = {tree["vault"]: tree for tree in json.loads(said.out)}
     assert said.code == 0
-    assert set(trees) == {"basket", "leverage"}
+    assert set(trees) == {"basket", "leverage", "range"}
     carry = trees["leverage"]
     assert carry["verdict"] == "would act"
     assert carry["address"] == fallen.running.world.vault("leverage").address
@@ -144,9 +144,11 @@ def test_init_reads_a_vault_from_the_chain(desk: Desk, monkeypatch: pytest.Monke
     said = desk.run("init", "--rpc-env", "NODE", *vaults, "--keeper", WORLD_KEEPER_ADDRESS)
     assert said.code == 0, said
     config = load(desk.config, os.environ)
-    basket, leverage = config.vaults
+    basket, leverage, ranged = config.vaults
     assert (basket.kind, basket.weights) == ("basket", {"USDC": 0.3, "WETH": 0.4, "WBTC": 0.3})
     assert leverage.kind == "leverage"
+    assert ranged.range is not None
+    assert ranged.range.half_width == 0.0512
     assert config.chain.native_feed.aggregator == world.feed("WETH").address
     assert "Uniswap V3" in desk.config.read_text()
     assert desk.run("check").code == 0
@@ -207,10 +209,10 @@ def test_the_loop_ticks_at_new_blocks_and_stops_on_a_signal(desk: Desk):
     process = keeper("--config", str(desk.config), "run", "--poll", "0.1")
     assert process.stdout is not None
     assert "nothing is signed without --live" in process.stdout.readline()
-    first = [process.stdout.readline(), process.stdout.readline()]
+    first = [process.stdout.readline() for _ in range(3)]
     assert all(str(desk.head()) in line and "hold" in line for line in first)
     market.mine(desk.running)
-    second = [process.stdout.readline(), process.stdout.readline()]
+    second = [process.stdout.readline() for _ in range(3)]
     assert all(str(desk.head()) in line for line in second)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=30)
@@ -226,7 +228,7 @@ def test_the_loop_outlives_its_node(desk: Desk, tmp_path: Path):
         desk.edit((url, node.url))
         process = keeper("--config", str(desk.config), "run", "--poll", "0.1")
         assert process.stdout is not None
-        for _ in range(3):
+        for _ in range(4):
             process.stdout.readline()
         port = node.url.rpartition(":")[2]
     said = process.stdout.readline()

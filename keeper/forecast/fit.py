@@ -12,7 +12,7 @@ from keeper.forecast.contest import AUTO, CHEAP, HAR, LEARNED, REACTIVE, RISKMET
 from keeper.forecast.covariance import correlate
 from keeper.forecast.ewma import HALF_LIFE_H, RISKMETRICS_HALF_LIFE_H, ewma_rate
 from keeper.forecast.har import Har, fit_har, har_rate
-from keeper.forecast.ladder import FLOOR, LONGEST, columns, extremes, rate, target
+from keeper.forecast.ladder import FLOOR, LONGEST, columns, extremes, last_row, target
 from keeper.forecast.numbers import from_fit, to_fit
 from keeper.forecast.regime import crisis_rate, regime
 from keeper.forecast.scores import brier, score
@@ -277,13 +277,14 @@ def _mood(fits: Sequence[Fit], x: Array, bars: Bars) -> Regime:
     day, crisis = held.get((HAR, DAY_H * HOUR_S)), held.get((_REGIME, DAY_H * HOUR_S))
     if day is None or crisis is None:
         return "unknown"
-    week = float(rate(bars, 168)[-1])
+    took = float(bars.elapsed[-WEEK_H:].sum())
+    week = float(bars.square[-WEEK_H:].sum()) / took if took > 0.0 else math.nan
     return regime(float(har_rate(from_fit(Har, day), x)), week, dict(crisis.numbers)["crisis"][0])
 
 
 def _refreshed(old: TokenBelief, seen: _Seen, now: int) -> TokenBelief:
     bars = resample(seen.ticks, now, keep=LONGEST)
-    x = columns(bars, False)[-1]
+    x = last_row(bars)
     rates = {f.horizon_s: float(har_rate(from_fit(Har, f), x)) for f in old.fits if f.model == HAR}
     reactive = tick_rate(seen.ticks)
     fresh = []
@@ -325,12 +326,12 @@ def _named(tokens: Sequence[TokenBelief], prior: dict[Address, float]) -> str:
 def _correlation(seen: Sequence[_Seen], grids: dict[Address, Bars]) -> tuple[tuple[Address, Address, float], ...]:
     moving = [s for s in seen if s.knowledge == "fitted"]
     kept, matrix = correlate([grids[s.token] for s in moving])
-    return tuple(
-        (moving[a].token, moving[b].token, float(matrix[i, j]))
-        for i, a in enumerate(kept)
-        for j, b in enumerate(kept)
-        if i < j
-    )
+    pairs = []
+    for i, a in enumerate(kept):
+        for j, b in enumerate(kept[:i]):
+            first, second = sorted((moving[a].token, moving[b].token))
+            pairs.append((first, second, float(matrix[i, j])))
+    return tuple(sorted(pairs))
 
 
 def _fingerprint(series: tuple[Series, ...]) -> Hash:

@@ -77,6 +77,19 @@ def columns(bars: Bars, ranged: bool) -> Array:
     return found
 
 
+def last_row(bars: Bars) -> Array:
+    """The last row of `columns(bars, False)`, without the others: what a tick needs."""
+    if len(bars) < LONGEST:
+        return np.full(len(SQUARES) + 1, np.nan)
+    logs: list[float] = []
+    longer = math.nan
+    for hours in reversed(SQUARES):
+        took = float(bars.elapsed[-hours:].sum())
+        longer = float(bars.square[-hours:].sum()) / took if took > 0.5 else longer
+        logs.append(math.log(max(longer, FLOOR)) if math.isfinite(longer) else math.nan)
+    return np.array([1.0, *reversed(logs)])
+
+
 def extremes(bars: Bars, hours: int) -> tuple[Array, Array, Array]:
     """Over the next `hours` bars: log return, its highest and its lowest point negated, both ≥ 0; nan at the end.
 

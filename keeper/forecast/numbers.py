@@ -1,6 +1,7 @@
 """A fitted model in, its numbers by name out, and back: beliefs hold no objects."""
 
 from dataclasses import fields
+from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from keeper.model import Fit
@@ -22,5 +23,10 @@ def to_fit(name: str, horizon_s: int, model: _Model) -> Fit:
 def from_fit(kind: type[T], fit: Fit) -> T:
     """The model that `to_fit` took apart. Raises KeyError when a number is missing."""
     held = dict(fit.numbers)
-    wanted = {f.name: (held[f.name], f.type) for f in fields(kind)}
-    return kind(**{name: row[0] if hint is float else row for name, (row, hint) in wanted.items()})
+    hints = _hints(kind)
+    return kind(**{name: held[name][0] if hint is float else held[name] for name, hint in hints})
+
+
+@cache
+def _hints(kind: type[_Model]) -> tuple[tuple[str, Any], ...]:
+    return tuple((f.name, f.type) for f in fields(kind))

@@ -27,16 +27,16 @@ class Chance:
 
 
 @lru_cache(maxsize=8)
-def _normals(tokens: int, paths: int, steps: int, seed: int) -> Array:
-    """Brownian motion over one unit of time: (paths, steps, tokens); the second half mirrors the first.
+def _unit_paths(tokens: int, spread: float, seed: int, paths: int, steps: int) -> Array:
+    """Uncorrelated motions of variance 1 over the horizon, (tokens, steps * paths), scaled by each path's `_mixing`.
 
     Kept, because every vault of a tick needs the same: at most eight arrays of half a megabyte.
     """
-    half = np.random.default_rng(seed).standard_normal((paths // 2, steps, tokens)) / math.sqrt(steps)
+    half = np.random.default_rng(seed).standard_normal((tokens, steps, paths // 2)) / math.sqrt(steps)
     walked = np.cumsum(half, axis=1)
-    found = np.concatenate((walked, -walked))
+    found = np.concatenate((walked, -walked), axis=2) * _mixing(paths, spread, seed)
     found.flags.writeable = False
-    return found
+    return found.reshape(tokens, -1)
 
 
 @lru_cache(maxsize=8)
@@ -52,14 +52,14 @@ def _mixing(paths: int, spread: float, seed: int) -> Array:
 def joint_paths(
     deviations: Array, correlation: Array, spread: float, seed: int, paths: int = PATHS, steps: int = STEPS
 ) -> Array:
-    """Driftless log prices over the horizon, (paths, steps, tokens).
+    """Driftless log prices over the horizon, (tokens, steps, paths); the second half of the paths mirrors the first.
 
     `deviations` are of log price over the whole horizon. One log-normal factor of log deviation `spread` multiplies all
     variances of a path: in a storm everything moves. Raises LinAlgError when `correlation` is not positive definite.
     """
     root = np.linalg.cholesky(correlation + _JITTER * np.eye(len(deviations))) * deviations[:, None]
-    walked = _normals(len(deviations), paths, steps, seed) @ root.T
-    return walked * _mixing(paths, spread, seed)[:, None, None]
+    walked: Array = root @ _unit_paths(len(deviations), spread, seed, paths, steps)
+    return walked.reshape(len(deviations), steps, paths)
 
 
 def weight_chances(
@@ -70,18 +70,25 @@ def weight_chances(
     Weights of a portfolio left alone: w_i e^{x_i} / Σ w_j e^{x_j}. Barriers move in by `shift` deviations of a step; 0
     watches at the steps alone.
     """
-    values = weights * np.exp(walked)
-    shares = values / values.sum(axis=2, keepdims=True)
-    step = np.sqrt(np.mean((shares[:, 0, :] - weights) ** 2, axis=0)) * shift
-    below = (shares.min(axis=1) <= low + step) | (weights <= low)
-    above = (shares.max(axis=1) >= high - step) | (weights >= high)
-    return tuple((_chance(below[:, k]), _chance(above[:, k])) for k in range(len(weights)))
+    tokens, _, paths = walked.shape
+    shares = np.exp(walked.reshape(tokens, -1))
+    shares *= weights[:, None] / (weights @ shares)
+    shares = shares.reshape(walked.shape)
+    step = np.sqrt(np.mean((shares[:, 0] - weights[:, None]) ** 2, axis=1)) * shift
+    below = (shares.min(axis=1) <= (low + step)[:, None]) | (weights <= low)[:, None]
+    above = (shares.max(axis=1) >= (high - step)[:, None]) | (weights >= high)[:, None]
+    found = _chances(np.stack((below, above), axis=1).astype(np.float64).reshape(2 * tokens, paths))
+    return tuple(zip(found[::2], found[1::2], strict=True))
 
 
-def _chance(hit: Array) -> Chance:
-    half = len(hit) // 2
-    pairs = 0.5 * (hit[:half].astype(np.float64) + hit[half:])
-    return Chance(float(pairs.mean()), float(pairs.std() / math.sqrt(half)))
+def _chances(touched: Array) -> list[Chance]:
+    """Means of rows of paths and their standard errors, of mirrored pairs."""
+    half = touched.shape[1] // 2
+    pairs = 0.5 * (touched[:, :half] + touched[:, half:])
+    return [
+        Chance(p, e)
+        for p, e in zip(pairs.mean(axis=1).tolist(), (pairs.std(axis=1) / math.sqrt(half)).tolist(), strict=True)
+    ]
 
 
 def ratio_chance(
@@ -100,13 +107,10 @@ def ratio_chance(
     its ends and v its path's variance a step.
     """
     walked = joint_paths(deviations, correlation, spread, seed, paths, steps)
-    relative = walked[:, :, 0] - walked[:, :, 1]
+    relative = walked[0] - walked[1]
     left = distance - (relative if rise else -relative)
-    before = np.concatenate((np.full((len(left), 1), distance), left[:, :-1]), axis=1)
+    before = np.concatenate((np.full((1, paths), distance), left[:-1]))
     whole = float(deviations @ (correlation * [[1.0, -1.0], [-1.0, 1.0]]) @ deviations)
-    variance = np.maximum(whole / steps * _mixing(paths, spread, seed)[:, None] ** 2, 1e-300)
+    variance = np.maximum(whole / steps * _mixing(paths, spread, seed) ** 2, 1e-300)
     crossing = np.exp(-2.0 * np.maximum(before, 0.0) * np.maximum(left, 0.0) / variance)
-    chance = 1.0 - np.prod(1.0 - crossing, axis=1)
-    half = len(chance) // 2
-    pairs = 0.5 * (chance[:half] + chance[half:])
-    return Chance(float(pairs.mean()), float(pairs.std() / math.sqrt(half)))
+    return _chances((1.0 - np.prod(1.0 - crossing, axis=0))[None, :])[0]

@@ -1,8 +1,8 @@
 """Beliefs and the current block in, the chance that each watched quantity leaves its band within the horizon out."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -110,7 +110,7 @@ class _View:
         self.horizon_s = mandate.horizon_s
         held = {t.token: t for t in beliefs.tokens}
         self.beliefs = tuple(held.get(t) for t in tokens)
-        self.correlation = _matrix(tuple(tokens), beliefs.correlation)
+        self.correlation = _matrix(tokens, beliefs.correlation)
         annual = dict(beliefs.volatility)
         spoken = [self._speak(b, mandate.champion) for b in self.beliefs]
         horizon = years(mandate.horizon_s)
@@ -172,15 +172,15 @@ class _View:
         return sum(s * w for s, w in known) / weight if weight > 0.0 else 0.0
 
 
-@lru_cache(maxsize=256)
-def _matrix(tokens: tuple[Address, ...], pairs: tuple[tuple[Address, Address, float], ...]) -> Array:
-    """Correlation of `tokens`; 0 where none is believed."""
-    at = {t: k for k, t in enumerate(tokens)}
+def _matrix(tokens: Sequence[Address], pairs: Sequence[tuple[Address, Address, float]]) -> Array:
+    """Correlation of `tokens` from sorted `pairs`; 0 where none is believed."""
     matrix = np.eye(len(tokens))
-    for a, b, value in pairs:
-        if a in at and b in at:
-            matrix[at[a], at[b]] = matrix[at[b], at[a]] = value
-    matrix.flags.writeable = False
+    for i, a in enumerate(tokens):
+        for j, b in enumerate(tokens[:i]):
+            first, second = (a, b) if a < b else (b, a)
+            at = bisect_left(pairs, (first, second, -2.0))
+            if at < len(pairs) and pairs[at][:2] == (first, second):
+                matrix[i, j] = matrix[j, i] = pairs[at][2]
     return matrix
 
 

@@ -94,6 +94,7 @@ class Beliefs:
     model: str
     volatility: tuple[tuple[Address, float], ...]
     correlation: tuple[tuple[Address, Address, float], ...]
+    """Sorted, the first of each pair the smaller address; a pair that is missing is taken as uncorrelated."""
     fitted_at: Timestamp
     window_s: int
     fingerprint: Hash

@@ -5,7 +5,7 @@ import pytest
 
 from keeper.forecast.bars import HOUR_S, clean, from_ohlc, resample, tail
 from keeper.forecast.ewma import ewma_rate
-from keeper.forecast.ladder import FLOOR, columns, extremes, rate, target
+from keeper.forecast.ladder import FLOOR, columns, extremes, last_row, rate, target
 
 
 def walk(hours: int, seed: int = 0, per_hour: int = 4) -> tuple[list[int], list[float]]:
@@ -144,3 +144,13 @@ def test_what_is_touched_counts_highs_and_lows_not_closes():
     assert rise[:2] == pytest.approx([np.log(1.03), 0.0])
     assert fall[:2] == pytest.approx([-np.log(0.96), -np.log(0.96)])
     assert np.isnan(rise[2:]).all()
+
+
+def test_the_fast_last_row_is_the_clear_one():
+    times, prices = walk(900, seed=3)
+    for gone in (slice(0, 0), slice(3_300, 3_500), slice(3_560, 3_600), slice(500, 3_599)):
+        kept_times, kept_prices = times.copy(), prices.copy()
+        del kept_times[gone], kept_prices[gone]
+        bars = resample(clean(kept_times, kept_prices, 900 * HOUR_S), 900 * HOUR_S)
+        np.testing.assert_allclose(last_row(bars), columns(bars, False)[-1], rtol=1e-9)
+    assert np.isnan(last_row(bars.between(slice(0, 719)))[1:]).all()

@@ -60,7 +60,7 @@ def world(
     every: Annotated[float, typer.Option(min=0.5, metavar="SECONDS", help="Mine a block this often.")] = 4.0,
     wobble: Annotated[float, typer.Option(min=0.0, max=0.2, help="Size of each block's price move, 0.01: 1 %.")] = 0.0,
 ) -> int:
-    """Run the local world, real Uniswap and Aave with two vaults, until Ctrl-C."""
+    """Run the local world, real Uniswap and Aave with three vaults, until Ctrl-C."""
     console = screen()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -24,9 +24,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another number, another market.")] = 7,
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the picture goes.")] = Path("demo"),
 ) -> int:
-    """Let a market fall on the local world, and the keeper hold two vaults through it, live."""
+    """Let a market fall on the local world, and the keeper hold three vaults through it, live."""
     console = screen()
-    console.print(Text("starting the local world: Uniswap V2 and V3, Aave V3, two vaults", style="dim"))
+    console.print(Text("starting the local world: Uniswap V2 and V3, Aave V3, three vaults", style="dim"))
     with worlds.start() as running, tempfile.TemporaryDirectory() as work:
         settings = load(playground.write(running, Path(work)).config, {})
         key = signer.world_key(worlds.WORLD_KEEPER_KEY, lambda: _on_world(settings))

@@ -50,7 +50,7 @@ def states(moments: Sequence[Moment]) -> Table:
         (f"{q.name}" if r.mandate.kind != "basket" else f"{q.name} weight", r.name, q.name)
         for r in first.values()
         if r.decision.drift
-        for q in r.decision.drift.quantities
+        for q in r.decision.drift.quantities[: 1 if r.mandate.kind == "range" else None]
     ]
     table.add_column("time")
     for token in moments[0].usd:

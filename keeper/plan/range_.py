@@ -16,6 +16,9 @@ _ROUNDS = 4
 """The right size depends on the price that the trade itself leaves; each round shrinks the error by its impact."""
 _LEAST_LIQUIDITY = 0.9
 """Of what is expected: the loss is the guard's to bound, this only keeps the range from ending empty."""
+_MUCH_IDLE = 0.1
+_LEAST_GAIN = 0.05
+"""Shares of value: an action that leaves much idle must at least put so much more to work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,9 @@ def plan_range(
     except Unquotable as error:
         refused = Candidate(name, Cost(), f"not possible: {error}")
         return (Plan((), None, Cost(), Cost(), refused.note, (refused,)),)
+    if tried.idle > _MUCH_IDLE and 1.0 - tried.idle - _working(problem) < _LEAST_GAIN:
+        few = f"the turnover left today would put only {1.0 - tried.idle:.1%} to work"
+        return (Plan((), None, Cost(), Cost(), few, (Candidate(name, tried.trades.cost, few),)),)
     region, forgone = _valued(problem, forecast, mandate, tried, limits)
     wealth = _worth(problem) / problem.prices[0]
     horizon = years(mandate.horizon_s)

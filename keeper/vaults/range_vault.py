@@ -184,6 +184,13 @@ class RangeVault:
         arguments = [common.order_tuple(order), common.leg_tuples(plan.legs), common.range_move_tuple(plan.move)]
         return wire.selector(_SIGNATURE) + encode([common.ORDER, common.LEGS, common.RANGE_MOVE], arguments)
 
+    def prices_at_ends(self, held: Range) -> tuple[float, float]:
+        """The price of the other token in the base asset at both ends of a range, whole units, the lower first."""
+        base, other = self.tokens
+        raw = (math.exp(self._sign * tick * _TICK) for tick in (held.tick_lower, held.tick_upper))
+        low, high = sorted(price * 10.0 ** (other.decimals - base.decimals) for price in raw)
+        return low, high
+
     # the position
 
     def _idle(self, snapshot: Snapshot) -> float:

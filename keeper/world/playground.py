@@ -34,7 +34,7 @@ class Files:
 
 
 def write(running: RunningWorld, folder: Path) -> Files:
-    """A keeper.toml for both vaults and the keeper's keystore, replacing what an earlier world left there.
+    """A keeper.toml for all vaults and the keeper's keystore, replacing what an earlier world left there.
 
     Raises BadInput when the folder cannot be written, or holds a keeper.toml of another chain.
     """

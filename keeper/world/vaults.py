@@ -31,8 +31,8 @@ HEALTH_FACTOR_FLOOR = 125 * 10**16
 HEALTH_FACTOR_CEILING = 3 * 10**18
 RANGE_DEPOSIT = {"USDC": 300_000 * 10**6, "WETH": 100 * 10**18}
 RANGE_SHARES = 600_000 * 10**18
-RANGE_HALF_WIDTH = 500
-"""Ticks: 5 % of the price either way."""
+RANGE_HALF_WIDTH = 1_000
+"""Ticks: a tenth of the price either way."""
 RANGE_WIDTHS = (200, 20_000)
 LIMITS = (30, 100, 100, 100, 2_500, 10_000, 300)
 """Loss, gain, daily loss, deviation, turnover, daily turnover (bps), cooldown (s)."""

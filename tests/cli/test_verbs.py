@@ -148,7 +148,7 @@ def test_init_reads_a_vault_from_the_chain(desk: Desk, monkeypatch: pytest.Monke
     assert (basket.kind, basket.weights) == ("basket", {"USDC": 0.3, "WETH": 0.4, "WBTC": 0.3})
     assert leverage.kind == "leverage"
     assert ranged.range is not None
-    assert ranged.range.half_width == 0.0512
+    assert ranged.range.half_width == 0.1051
     assert config.chain.native_feed.aggregator == world.feed("WETH").address
     assert "Uniswap V3" in desk.config.read_text()
     assert desk.run("check").code == 0

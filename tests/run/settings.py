@@ -35,7 +35,7 @@ policy = {{ settle = "{settle}", volatility = {{ USDC = 0.01 }} }}
 name = "range"
 address = "{world.vault("range").address}"
 kind = "range"
-range = {{ half_width = 0.05 }}
+range = {{ half_width = 0.1 }}
 policy = {{ settle = "{settle}", volatility = {{ USDC = 0.01 }} }}
 """
 

@@ -1,4 +1,4 @@
-"""The demo: a falling, wobbling market on the local world, and a live keeper that holds two vaults through it."""
+"""The demo: a falling, wobbling market on the local world, and a live keeper that holds three vaults through it."""
 
 from keeper.world.demo.play import Moment, play
 from keeper.world.demo.scenario import Step, falling_market

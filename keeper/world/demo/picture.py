@@ -1,4 +1,4 @@
-"""The moments of a demo in, one PNG out: prices, weights against bands, the health factor against its floor."""
+"""The moments of a demo in, one PNG out: prices, weights, the health factor and a range, each against its band."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from keeper.model import Quantity
+from keeper.model import Approved, Quantity, Range
 from keeper.run import Report
+from keeper.vaults.range_vault import RangeVault
 from keeper.world.demo.ledger import left
 from keeper.world.demo.play import Moment
 
@@ -21,13 +22,13 @@ FLOOR = "#c0392b"
 
 def draw(moments: Sequence[Moment], path: Path) -> None:
     """Write the picture. A dot is an action, at the value that it found; dashed is what would be had nobody acted."""
-    figure, axes = plt.subplots(3, 1, figsize=(10, 11), sharex=True, height_ratios=(1, 1.6, 1.4))
+    figure, axes = plt.subplots(4, 1, figsize=(10, 14), sharex=True, height_ratios=(1, 1.6, 1.4, 1.4))
     hours = [(m.timestamp - moments[0].timestamp) / 3600 for m in moments]
     _prices(axes[0], hours, moments)
-    for axis, kind in ((axes[1], "basket"), (axes[2], "leverage")):
+    for axis, kind, panel in zip(axes[1:], ("basket", "leverage", "range"), (_weights, _health, _range), strict=True):
         reports = [next(r for r in m.reports if r.mandate.kind == kind) for m in moments]
-        (_weights if kind == "basket" else _health)(axis, hours, reports, [m.usd for m in moments])
-    axes[2].set_xlabel("hours")
+        panel(axis, hours, reports, [m.usd for m in moments])
+    axes[-1].set_xlabel("hours")
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
@@ -64,6 +65,35 @@ def _health(axis: Axes, hours: Sequence[float], reports: Sequence[Report], usd: 
     axis.axhline(1.0, color=FLOOR, lw=1.2, label="liquidation")
     axis.set_ylim(bottom=0.95, top=max(_named(r, first.name).value for r in reports) + 0.1)
     _dress(axis, "Levered position: health factor and its band; dots are de-leverings", "health factor")
+
+
+def _range(axis: Axes, hours: Sequence[float], reports: Sequence[Report], usd: Sequence[dict[str, float]]) -> None:
+    """The price, and the range that the vault had at each look and after each action."""
+    times: list[float] = []
+    ends: list[tuple[float, float]] = []
+    found: list[tuple[float, float]] = []
+    for hour, report, prices in zip(hours, reports, usd, strict=True):
+        vault = report.snapshot.vault(report.mandate.vault)
+        if not isinstance(vault, RangeVault):
+            raise TypeError(f"a range was expected, found a vault of kind {vault.kind}")
+        times.append(hour)
+        ends.append(vault.prices_at_ends(vault.range))
+        if (moved := _moved_to(report)) is not None:
+            times.append(hour)
+            ends.append(vault.prices_at_ends(moved))
+            found.append((hour, prices["WETH"]))
+    low, high = [low for low, _ in ends], [high for _, high in ends]
+    axis.fill_between(times, low, high, color=COLOURS["WETH"], alpha=0.12, lw=0, label="range")
+    for end in ends[0]:
+        axis.axhline(end, color=COLOURS["WETH"], ls="--", lw=0.9, alpha=0.6)
+    axis.plot(hours, [prices["WETH"] for prices in usd], color=COLOURS["WETH"], label="WETH")
+    _dots(axis, found, COLOURS["WETH"])
+    _dress(axis, "Range: the price in it, dashed the ends had nobody acted; dots are re-rangings", "WETH/USD")
+
+
+def _moved_to(report: Report) -> Range | None:
+    verdict = report.decision.verdict
+    return verdict.prediction.range if _done(report) and isinstance(verdict, Approved) else None
 
 
 def _line(axis: Axes, hours: Sequence[float], reports: Sequence[Report], name: str, colour: str, scale: float) -> None:

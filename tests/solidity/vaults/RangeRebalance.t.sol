@@ -364,6 +364,39 @@ contract RangeRebalanceTest is RangeWorld {
         assertEq(vault.fees()[0] + vault.fees()[1], 0);
     }
 
+    /// @dev A gift as large as the vault's own liquidity earns as much: that half stays in the pool, also when the
+    /// vault comes back to the same ticks, and counts for nothing.
+    function test_theFeesOfADonationAreNotTheVaults() public {
+        (int24 lower, int24 upper, uint128 own) = vault.range();
+        bytes32 key = keccak256(abi.encodePacked(address(vault), lower, upper));
+        _giveLiquidity(lower, upper, own);
+        _trade(3_000_000);
+        uint256[2] memory earned = vault.fees();
+        uint256 navBefore = vault.nav();
+        _rebalance(_noLegs(), RangeMove(lower, upper, 0));
+        (,,, uint128 owed0, uint128 owed1) = pool.positions(key);
+        (uint256 base_, uint256 other_) = pool.token0() == address(base) ? (owed0, owed1) : (owed1, owed0);
+        assertGt(base_, 0);
+        assertApproxEqAbs(base_, earned[0], 2);
+        assertApproxEqAbs(other_, earned[1], 2);
+        assertEq(vault.fees()[0] + vault.fees()[1], 0);
+        assertApproxEqAbs(vault.nav(), navBefore, 10);
+    }
+
+    /// @dev Whoever adds dust to the vault's entry makes the pool round its fees down once more each time: what the
+    /// vault says it earned is still exactly what it collects.
+    function testFuzz_dustInItsEntryCannotStopTheVault(uint256 dollars, uint8 times) public {
+        (int24 lower, int24 upper,) = vault.range();
+        for (uint256 i; i < uint256(times) % 30; ++i) {
+            _giveLiquidity(lower, upper, 1);
+            _trade(bound(dollars, 1, 100));
+        }
+        uint256[2] memory earned = vault.fees();
+        uint256[2] memory before = vault.lockedFees();
+        _leave(alice, SEED);
+        assertLe(vault.lockedFees()[0], before[0] + earned[0]);
+    }
+
     // helpers
 
     /// @dev pool.mint for somebody else: the vault's entry grows, and the vault does not know.

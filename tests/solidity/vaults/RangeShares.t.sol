@@ -122,6 +122,38 @@ contract RangeSharesTest is RangeWorld {
         assertApproxEqRel(vault.nav(), navBefore * 3 / 2, 1e10);
     }
 
+    /// @dev C-36: the smallest share costs a whole unit of everything that there is any of, liquidity too.
+    function test_deposit_RoundsEverythingUp() public {
+        _rebalance(_noLegs(), _round(HALF));
+        uint256[] memory held = vault.holdings();
+        assertGt(held[0] + held[1], 0, "something must be idle");
+        (,, uint128 before) = vault.range();
+        uint256 supply = vault.totalSupply() + 1_000;
+        assertGt(uint256(before) % supply, 0, "the division must leave a rest");
+        _join(bob, 1);
+        (,, uint128 liquidity) = vault.range();
+        assertEq(liquidity - before, uint256(before) / supply + 1);
+        uint256[] memory now_ = vault.holdings();
+        for (uint256 i; i < 2; ++i) {
+            assertEq(now_[i] - held[i], held[i] == 0 ? 0 : held[i] / supply + 1);
+        }
+    }
+
+    /// @dev C-36: an exit is rounded down in each of its parts: liquidity, idle tokens and fees.
+    function test_redeem_RoundsEverythingDown() public {
+        uint256[] memory held = vault.holdings();
+        (,, uint128 before) = vault.range();
+        uint256 supply = vault.totalSupply() + 1_000;
+        uint256 shares = supply / 3;
+        _leave(alice, shares);
+        (,, uint128 liquidity) = vault.range();
+        assertEq(before - liquidity, uint256(before) * shares / supply);
+        uint256[] memory now_ = vault.holdings();
+        for (uint256 i; i < 2; ++i) {
+            assertEq(held[i] - now_[i], held[i] * shares / supply);
+        }
+    }
+
     /// @dev C-24: in and out at once never pays, in either token; what it costs is wei while no fee was there to lock.
     function testFuzz_inAndOut_NeverProfits(uint256 shares, uint256 dollars, uint256 wait) public {
         shares = bound(shares, 1, 1e24);

@@ -103,6 +103,8 @@ def examine(transaction: Transaction, manifest: Manifest) -> tuple[Reason, ...]:
     inside = [*_order(order, manifest), *_legs(legs, manifest)]
     if manifest.kind == "range":
         inside.extend(_range(*arguments[2]))
+    if manifest.kind == "leverage":
+        inside.extend(_move(legs, manifest, *arguments[2]))
     return (*reasons, *(Reason(f"K-34.{name}", sentence) for name, sentence in inside))
 
 
@@ -156,6 +158,43 @@ def _range(lower: int, upper: int, min_liquidity: int) -> _Found:
         yield "range", "accepts no liquidity at all in its range"
 
 
+def _move(
+    legs: list[_Leg], manifest: Manifest, lever: bool, flash: bool, debt_amount: int, collateral_amount: int
+) -> _Found:
+    """A move must be what its legs need: debt that buys nothing, or collateral that repays nothing, is a mistake."""
+    pools = {pool.address: pool for pool in manifest.pools}
+    prices = dict(manifest.prices)
+    sold: dict[Address, int] = {}
+    bought: set[Address] = set()
+    for leg in legs:
+        if leg.pool not in pools or leg.token_in not in pools[leg.pool].tokens:
+            return
+        if leg.token_in not in bought:
+            sold[leg.token_in] = sold.get(leg.token_in, 0) + leg.amount_in
+        bought |= set(pools[leg.pool].tokens) - {leg.token_in}
+    if len(sold) > 1:
+        yield "move", f"sells {len(sold)} tokens of its own, a levered vault sells one"
+        return
+    amount = sum(sold.values())
+    if lever and (debt_amount, collateral_amount) != (amount, 0):
+        yield (
+            "move",
+            f"borrows {debt_amount} and withdraws {collateral_amount}, its legs sell {amount} of what it borrows",
+        )
+    if not lever and not sold:
+        yield "move", "takes debt off without selling anything"
+    if lever or not sold:
+        return
+    if collateral_amount != amount:
+        yield "move", f"withdraws {collateral_amount}, its legs sell {amount}"
+    if not flash and debt_amount:
+        yield "move", f"names {debt_amount} of debt without a flash loan"
+    (token,), last = sold, legs[-1]
+    out = next(t for t in pools[last.pool].tokens if t != last.token_in)
+    if flash and debt_amount * prices.get(out, 0) > amount * prices.get(token, 0):
+        yield "move", f"borrows {debt_amount} in a flash, more than the {amount} it sells are worth"
+
+
 def _legs(legs: list[_Leg], manifest: Manifest) -> _Found:
     if len(legs) > MAX_LEGS:
         yield "legs", f"has {len(legs)} legs, at most {MAX_LEGS} may be"
@@ -186,6 +225,10 @@ def _legs(legs: list[_Leg], manifest: Manifest) -> _Found:
             worth, hops = bought.pop(leg.token_in)
         elif leg.token_in in prices:
             worth, hops = leg.amount_in * prices[leg.token_in], 0
+            if leg.token_in in bought:  # a part by amount: what a later leg may spend "all" of is the rest
+                before, longest = bought.pop(leg.token_in)
+                if before > worth:
+                    bought[leg.token_in] = before - worth, longest
         else:
             yield "price", f"{name} sells {leg.token_in}, which has no price"
             continue

@@ -38,6 +38,9 @@ from keeper.units import BPS, Gas, Timestamp, bps_up
 SLOT_S = 12
 """Seconds from the snapshot to the block that a plan is predicted for."""
 TURNOVER_MARGIN = 0.99
+MAX_HALVINGS = 6
+SIZE = frozenset(("C-6", "C-7", "C-10", "C-11d", "C-11t", "C-14", "K-33"))
+"""Guards that a smaller trade may satisfy."""
 FLASH_GAS = Gas(180_000)
 """What Aave's flashLoanSimple adds; the rehearsal measures."""
 
@@ -59,11 +62,30 @@ def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, s
     if drift.distance <= 1.0:
         plan = Plan((), None, Cost(), Cost(), "inside the band: " + _nearest(drift))
         return Decision(Hold(plan), replace(state, acting=False), drift, expected)
-    plans = _plans(snapshot, vault, problem, expected, mandate)
-    verdict: Hold | Approved | Refused = Hold(plans[0])
-    if plans[0].acts:
-        verdict = _first_approved(_verdict(snapshot, vault, state, mandate, plan) for plan in plans)
+    verdict = _act(snapshot, vault, problem, expected, state, mandate)
     return Decision(verdict, replace(state, acting=True), drift, expected)
+
+
+def _act(
+    snapshot: Snapshot, vault: Vault, problem: Problem, expected: Forecast, state: State, mandate: Mandate
+) -> Hold | Approved | Refused:
+    """The best plan that the guards let through; a smaller one where only size stands in the way, else why not.
+
+    Half a rescue now and half after the cooldown is better than none: a vault must not be watched into liquidation
+    because its whole way back would cost more than one action may.
+    """
+    first: Refused | None = None
+    for halvings in range(MAX_HALVINGS + 1):
+        plans = _plans(snapshot, vault, problem, expected, mandate, 0.5**halvings)
+        if not plans[0].acts:
+            return first or Hold(plans[0])
+        verdict = _first_approved(_verdict(snapshot, vault, state, mandate, plan) for plan in plans)
+        if isinstance(verdict, Approved):
+            return verdict
+        first = first or verdict
+        if not {reason.id for reason in first.reasons} <= SIZE:
+            break
+    return first or Hold(plans[0])
 
 
 def _nearest(drift: Drift) -> str:
@@ -83,8 +105,9 @@ def _first_approved(verdicts: Iterator[Approved | Refused]) -> Approved | Refuse
 
 
 def _plans(
-    snapshot: Snapshot, vault: Vault, problem: Problem, expected: Forecast, mandate: Mandate
+    snapshot: Snapshot, vault: Vault, problem: Problem, expected: Forecast, mandate: Mandate, share: float
 ) -> tuple[Plan, ...]:
+    """Plans that sell at most `share` of what the vault's turnover limits allow, in order of preference."""
     base = vault.tokens[0]
     pools = tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
     gas_price = snapshot.head.base_fee + mandate.priority_fee
@@ -95,7 +118,7 @@ def _plans(
     )
     price = snapshot.round(base.address).price_x36 / 1e36
     gross = vault.gross(snapshot, snapshot.head.timestamp)
-    turnover = min(gross * vault.limits.max_turnover / BPS, vault.guard.turnover_budget_raw) * TURNOVER_MARGIN
+    turnover = min(gross * vault.limits.max_turnover / BPS, vault.guard.turnover_budget_raw) * TURNOVER_MARGIN * share
     least = mandate.min_trade * 10**base.decimals * price
     if isinstance(problem, WeightProblem):
         return plan_weights(

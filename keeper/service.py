@@ -87,6 +87,11 @@ class Service:
         except Retry as error:
             wait = self._back_off()
             self.listener.notice(f"{error}; trying again in {wait:.1f} s")
+        except BadInput as error:
+            if self.keeper is None:
+                raise  # it never worked: the configuration and the chain do not fit
+            wait = self._back_off()
+            self.listener.notice(f"{error}; trying again in {wait:.1f} s")
         except Unknown as error:  # the intent is in the journal: the next cycle asks the chain again
             self.listener.notice(str(error))
 
@@ -96,7 +101,7 @@ class Service:
 
     def _tick(self, keeper: Keeper) -> None:
         if self.live:
-            for outcome in keeper.reconcile():
+            for outcome in keeper.reconcile(stopped=self._stop_wanted()):
                 self.listener.notice(f"intent {outcome.intent_id}: {outcome.status} {outcome.reason}".rstrip())
         for report in keeper.tick(live=self.live and not self._stop_wanted()):
             self.listener.report(report)

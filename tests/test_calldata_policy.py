@@ -58,7 +58,7 @@ RANGE = (-200, 400, 5)
 
 def _data(order: tuple[Any, ...] = ORDER, legs: Any = (DIRECT_LEG,), kind: str = "basket", move: Any = None) -> bytes:
     selector = keccak(text=f"rebalance({','.join(TYPES[kind])})")[:4]
-    move = {"basket": [], "leverage": [(True, False, 5, 0)], "range": [move or RANGE]}[kind]
+    move = {"basket": [], "leverage": [move or (True, False, 2_000_000, 0)], "range": [move or RANGE]}[kind]
     return selector + encode(TYPES[kind], [order, list(legs), *move])
 
 
@@ -86,11 +86,43 @@ def _legs(*legs: tuple[Any, ...]) -> list[str]:
     return _ids(_transaction(_data(legs=legs)))
 
 
+@pytest.mark.parametrize(
+    "move",
+    [
+        (True, False, 1_000_000_000, 0),
+        (True, True, 1_999_999, 0),
+        (True, False, 2_000_000, 7),
+        (False, False, 0, 1_999_999),
+        (False, False, 0, 2**256 - 1),
+        (False, False, 5, 2_000_000),
+        (False, True, 1_001, 2_000_000),
+    ],
+)
+def test_a_move_that_is_not_what_its_legs_need_is_seen(move: tuple[bool, bool, int, int]) -> None:
+    leverage = replace(MANIFEST, kind="leverage")
+    assert _ids(_transaction(_data(kind="leverage", move=move)), leverage) == ["move"]
+    for idle in ((True, False, 10**9, 0), (True, True, 10**9, 0), (False, False, 0, 10**9)):
+        assert _ids(_transaction(_data(legs=(), kind="leverage", move=idle)), leverage) == ["move"]
+
+
+def test_a_de_levering_move_that_fits_its_legs_passes() -> None:
+    leverage = replace(MANIFEST, kind="leverage")
+    for move in ((False, False, 0, 2_000_000), (False, True, 1_000, 2_000_000)):
+        assert _ids(_transaction(_data(kind="leverage", move=move)), leverage) == []
+
+
+def test_a_part_sold_by_amount_leaves_the_rest_to_the_leg_that_sells_all() -> None:
+    first = (1, IN_MID, USD, 2_000_000, 3_960_000)
+    part = (2, MID_OUT, MID, 2_000_000, 495)
+    assert _legs(first, part, (2, MID_OUT, MID, 2**256 - 1, 491)) == []
+    assert _legs(first, part, (2, MID_OUT, MID, 2**256 - 1, 480)) == ["bound"]
+
+
 def test_what_the_manifest_allows_passes() -> None:
     assert _ids(GOOD) == []
     leverage = replace(MANIFEST, kind="leverage")
     assert _ids(_transaction(_data(kind="leverage")), leverage) == []
-    assert _ids(_transaction(_data(legs=(), kind="leverage")), leverage) == []
+    assert _ids(_transaction(_data(legs=(), kind="leverage", move=(True, False, 0, 0))), leverage) == []
 
 
 def test_a_range_is_one_and_ends_with_something_in_it() -> None:
@@ -104,7 +136,7 @@ def test_a_range_is_one_and_ends_with_something_in_it() -> None:
 
 def test_what_the_vaults_encode_is_what_the_policy_decodes() -> None:
     order = Order(INTENT, 7, Timestamp(NOW + 600), Hash("0x" + "00" * 32), 1_000)
-    plan = Plan((Leg(2, DIRECT, USD, 2_000_000, 990),), LeverageMove(True, False, 5, 0), Cost(), Cost(), "")
+    plan = Plan((Leg(2, DIRECT, USD, 2_000_000, 990),), LeverageMove(True, False, 2_000_000, 0), Cost(), Cost(), "")
     for kind, vault in (("basket", BasketVault), ("leverage", LeverageVault)):
         assert object.__new__(vault).encode(order, plan) == _data(kind=kind)
     ranged = replace(plan, move=RangeMove(*RANGE))

@@ -1,6 +1,7 @@
 """The pure decision: when it acts, when it waits, when it must not, and that it always says the same."""
 
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -123,8 +124,28 @@ GUARD = GuardState(7, False, Timestamp(0), 10**12, 10**13)
         ("K-13", {"rules": {"max_gas_price": Wei(10**9)}}),
     ],
 )
-def test_each_guard_refuses_with_its_id(expected: str, arguments: dict[str, Any]) -> None:
+def test_each_guard_refuses_with_its_id(
+    expected: str, arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("keeper.decide"), "MAX_HALVINGS", 0)  # else a smaller trade passes
     assert expected in refusals(decision(**arguments))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"rules": {"max_loss": Bps(1), "policy": Threshold("target")}, "depth": 5e6},
+        {"depth": 3e6, "rules": {"policy": Threshold("target")}},
+        {"guard": replace(GUARD, loss_budget_raw=200 * 10**6), "rules": {"policy": Threshold("target")}},
+    ],
+)
+def test_a_trade_too_large_for_a_guard_is_made_smaller(arguments: dict[str, Any]) -> None:
+    found = decision(**arguments)
+    assert isinstance(found.verdict, Approved)
+    free = decision(**{**arguments, "guard": GUARD, "depth": 30e6, "rules": {"policy": Threshold("target")}})
+    assert isinstance(free.verdict, Approved)
+    sold = [sum(f.amount_in for f in d.verdict.prediction.fills if f.token_in == WETH.address) for d in (found, free)]
+    assert 0 < sold[0] < sold[1]
 
 
 @pytest.mark.parametrize("problem", ["the answer is 0, expected a positive one", "the answer is 4000 s old"])

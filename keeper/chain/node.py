@@ -153,16 +153,10 @@ class Node:
         """The block with this hash, canonical or not; None when the node does not know it. Raises Retry."""
         return self._answered("eth_getBlockByHash", [block_hash, False], _head)
 
-    def witnesses(self, head: Head) -> int:
-        """How many providers have exactly this block at its height; one that does not answer is no witness."""
-        found = 0
-        for index in range(len(self._endpoints)):
-            try:
-                seen = self._ask(index, "eth_getBlockByNumber", [hex(head.number), False], _head, self.timeout)
-            except (RpcError, Retry):
-                continue
-            found += seen is not None and seen.hash == head.hash
-        return found
+    def others(self) -> "tuple[Node, ...]":
+        """Every provider but the one in use, each as a node of its own, to ask the same of it."""
+        urls = (url for index, url in enumerate(self._urls) if index != self._active)
+        return tuple(Node([url], self.chain_id, self.timeout) for url in urls)
 
     def take_timings(self) -> tuple[Timing, ...]:
         """The requests since the last time this was asked, oldest first; the latest 1,000 of them."""

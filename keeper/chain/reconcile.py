@@ -14,37 +14,41 @@ STUCK_S = 48
 
 
 def reconcile(
-    node: Node, intents: Intents, signer: Signer | None, sender: Address, head: Head, tip: Wei
+    node: Node, intents: Intents, signer: Signer | None, sender: Address, head: Head, tip: Wei, stopped: bool = False
 ) -> tuple[Outcome, ...]:
     """The outcome of every unsettled intent of `sender`, lowest nonce first, after doing what it needed.
 
     In a block: recorded. Not in one: the same bytes are sent again; after 48 s with a higher offer, within the intent's
-    own cap; past its deadline its nonce is spent on nothing instead. Without a signer nothing new is signed. An intent
-    whose outcome is "sent" or "unknown" is still open, and `submit` makes no new one meanwhile. Raises Retry and Halt
-    as `confirm`.
+    own cap; past its deadline, or when `stopped`, its nonce is spent on nothing instead. Without a signer nothing new
+    is signed. An intent whose outcome is "sent" or "unknown" is still open, and `submit` makes no new one meanwhile.
+    Raises Retry and Halt as `confirm`.
     """
     waiting = intents.unsettled(node.chain_id, sender)
-    outcomes = tuple(_settled(node, intents, signer, intent, head, tip) for intent in waiting)
+    outcomes = tuple(_settled(node, intents, signer, intent, head, tip, stopped) for intent in waiting)
     finalize(node, intents, intents.unsettled(node.chain_id, sender))
     return outcomes
 
 
-def _settled(node: Node, intents: Intents, signer: Signer | None, intent: Intent, head: Head, tip: Wei) -> Outcome:
+def _settled(
+    node: Node, intents: Intents, signer: Signer | None, intent: Intent, head: Head, tip: Wei, stopped: bool
+) -> Outcome:
     outcome = confirm(node, intents, intent.intent_id)
     if outcome.status not in ("sent", "unknown"):
         return outcome
     now = intents.intent(intent.intent_id)
     if now is None or now.state not in UNRESOLVED:
         return outcome
-    attempt = _next(intents, signer, intent, head, tip)
+    attempt = _next(intents, signer, intent, head, tip, stopped)
+    if stopped and attempt.kind == "act":
+        return outcome  # the operator wants nothing to move: not even what was signed before
     return told(intent, attempt, broadcast(node, intents, attempt, head.timestamp))
 
 
-def _next(intents: Intents, signer: Signer | None, intent: Intent, head: Head, tip: Wei) -> Attempt:
+def _next(intents: Intents, signer: Signer | None, intent: Intent, head: Head, tip: Wei, stopped: bool) -> Attempt:
     """The attempt to send now: the last one again, or a new one, recorded."""
     attempts = intents.attempts(intent.intent_id)
     last = attempts[-1]
-    late = head.timestamp > intent.deadline
+    late = stopped or head.timestamp > intent.deadline
     stuck = last.sent_at is not None and head.timestamp - last.sent_at >= STUCK_S
     cancel = last.kind == "cancel" or late
     if signer is None or not (stuck or (late and last.kind == "act")):

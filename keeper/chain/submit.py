@@ -115,17 +115,26 @@ def next_nonce(node: Node, intents: Intents, sender: Address) -> int:
     recorded = intents.next_nonce(node.chain_id, sender)
     finalized = count(node, sender, "finalized") or 0
     if recorded is not None:
-        return max(recorded, finalized)
+        if finalized > recorded:
+            raise Halt(
+                f"{node.name} says that {finalized} transactions of {sender} are final, the journal knows {recorded}: "
+                "either the node lies or someone else holds the key; nothing was signed"
+            )
+        return recorded
     latest = count(node, sender, "latest")
     if latest is None:
         raise Retry(f"{node.name} does not say how many transactions {sender} has made; name another provider")
+    if finalized > latest:
+        raise Halt(
+            f"{node.name} says that {sender} has {finalized} final transactions of {latest}: it cannot be trusted"
+        )
     pending = count(node, sender, "pending")
     if pending is not None and pending > latest:
         raise Retry(
             f"{pending - latest} transactions of {sender} are pending that the journal does not know: "
             "wait until they are mined, and let nobody else use the key"
         )
-    return max(latest, finalized)
+    return latest
 
 
 def _require_funds(node: Node, transaction: Transaction, sender: Address) -> None:

@@ -54,6 +54,7 @@ class Chain(Section):
     rpc: tuple[SecretStr, ...]
     timeout_s: Positive = 10.0
     quorum: Annotated[int, Strict(), Field(ge=1)] = 1
+    max_head_age_s: Annotated[int, Strict(), Field(ge=0)] = 60
     native_feed: NativeFeed
 
     @property
@@ -71,6 +72,8 @@ class Chain(Section):
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
+        if len(set(self.urls)) < len(self.rpc):
+            raise ValueError("found one provider's URL twice in rpc; a provider can be no witness of itself")
         if self.quorum > len(self.rpc):
             raise ValueError(f"found a quorum of {self.quorum} over {len(self.rpc)} providers; name more in rpc")
         return self

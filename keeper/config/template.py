@@ -48,6 +48,7 @@ class Draft:
     vaults: tuple[VaultDraft, ...]
     notes: tuple[str, ...] = ()
     max_gas_price_gwei: int = 60
+    max_head_age_s: int = 60
 
 
 def text(draft: Draft) -> str:
@@ -66,6 +67,9 @@ def _head(draft: Draft) -> list[str]:
         f"id = {draft.chain_id}",
         _said(f"rpc = [{', '.join(map(_quoted, draft.rpc))}]", "environment variables that hold the URLs"),
         _said("timeout_s = 10", "for one question, over all providers"),
+        _said(
+            f"max_head_age_s = {draft.max_head_age_s}", "an older head is not acted on; 0: the chain is its own clock"
+        ),
         _said(f"native_feed = {native}", "price of gas"),
         "",
         "[key]",

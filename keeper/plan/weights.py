@@ -127,6 +127,8 @@ def _try(
         }
         trades = _trade(problem, moves, market, limits, used)
         sold = _sold(problem, trades)
+        if sold <= 0.0:
+            raise Unquotable("nothing of any value would be sold")
         if sold <= limits.turnover:
             amounts = [a + trades.net(t) for t, a in zip(problem.tokens, problem.amounts_raw, strict=True)]
             return _Tried(name, trades, _weights(amounts, problem.prices))

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from keeper import registry
 from keeper.calldata_policy import Manifest, Pool
 from keeper.chain.confirm import confirm
-from keeper.chain.node import Node
+from keeper.chain.node import Node, RpcError
 from keeper.chain.observe import ask
 from keeper.chain.reconcile import reconcile
 from keeper.chain.signer import Signer
 from keeper.chain.submit import submit
-from keeper.errors import Retry
+from keeper.errors import BadInput, Halt, Retry
 from keeper.guard import MAX_GAS
 from keeper.journal import Journal
 from keeper.model import Cleared, Mandate, Outcome, Prediction, Snapshot, Vault
 from keeper.run.bind import Bound
+from keeper.run.snapshot import take
 from keeper.simulate import differences, simulate
 from keeper.units import BPS, Bps, Wei, bps_up
 
@@ -23,6 +24,8 @@ CONFIRM_S = 90.0
 """How long a tick waits for its transaction to be mined; afterwards the next tick's reconciliation follows it."""
 FIRST_LOOK_S = 0.05
 LONGEST_PAUSE_S = 2.0
+MAX_LAG = 2
+"""K-28: a provider this many blocks behind another one's head is stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +63,36 @@ def act(who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> 
     return outcome, _compare(who, snapshot, cleared, outcome)
 
 
-def settle(who: Acting, tip: Wei) -> tuple[Outcome, ...]:
-    """Learn what became of every intent that is not final, and send again, bid up or cancel what is still open."""
-    return reconcile(who.node, who.journal.intents, who.signer, who.signer.address, who.node.head(), tip)
+def settle(who: Acting, tip: Wei, stopped: bool) -> tuple[Outcome, ...]:
+    """Learn what became of every intent that is not final, and send again, bid up or cancel what is still open.
+
+    When `stopped`, only cancel.
+    """
+    return reconcile(who.node, who.journal.intents, who.signer, who.signer.address, who.node.head(), tip, stopped)
 
 
 def _require_witnesses(who: Acting, snapshot: Snapshot) -> None:
     """K-27: one provider that lies, lags or follows a fork alone must not be enough for a signature."""
-    if who.quorum > 1 and (found := who.node.witnesses(snapshot.head)) < who.quorum:
+    if who.quorum == 1:
+        return
+    found = 1 + sum(_agrees(other, who.bound, snapshot) for other in who.node.others())
+    if found < who.quorum:
         raise Retry(
-            f"{found} providers have block {snapshot.head.number} as {snapshot.head.hash}, a quorum of {who.quorum} is "
-            "required: nothing was signed"
+            f"{found} of the providers agree on block {snapshot.head.number}, {snapshot.head.hash}, and on what was "
+            f"read of it, a quorum of {who.quorum} is required: nothing was signed"
         )
+
+
+def _agrees(other: Node, bound: Bound, snapshot: Snapshot) -> bool:
+    """Whether another provider has the same block, is at most MAX_LAG ahead of it, and reads the same from it."""
+    try:
+        seen, latest = other.block_at(snapshot.head.number), other.head()
+        same = seen is not None and seen.hash == snapshot.head.hash
+        return (
+            same and latest.number <= snapshot.head.number + MAX_LAG and take(other, bound, snapshot.head) == snapshot
+        )
+    except (BadInput, Halt, Retry, RpcError):
+        return False
 
 
 def _follow(who: Acting, outcome: Outcome) -> Outcome:

@@ -1,6 +1,7 @@
 """The keeper itself: configuration, node, journal and perhaps a signer in; observations, decisions and actions out."""
 
 import random
+import time
 from types import TracebackType
 
 from keeper.chain.node import Node
@@ -17,6 +18,7 @@ from keeper.run.report import DryRun, Replay, Report
 from keeper.run.snapshot import outdated, take
 from keeper.run.tick import Stopwatch, Thought, think
 
+MAX_CLOCK_SKEW_S = 15
 OPEN = ("sent", "unknown")
 """Statuses of an outcome that the chain has not settled."""
 
@@ -108,6 +110,8 @@ class Keeper:
                 with watch.lap("read"):
                     snapshot = self.observe()
                 record.keep_rounds(self.journal, snapshot)
+            if live:
+                self._require_fresh(snapshot)
             report = self._tick(snapshot, mandate, live, watch)
             reports.append(report)
             if report.outcome is not None:
@@ -127,12 +131,23 @@ class Keeper:
             raise BadInput(f"there is no journal yet to replay tick {tick_id} from; `keeper run` writes one")
         return record.replay(memory, tick_id)
 
-    def reconcile(self) -> tuple[Outcome, ...]:
+    def reconcile(self, stopped: bool = False) -> tuple[Outcome, ...]:
         """Learn what became of every intent that is not final, before anything new is planned.
+
+        When `stopped`, what is still open is cancelled and nothing is sent again.
 
         Raises BadInput without a signer, which sending again, bidding up and cancelling may need.
         """
-        return settle(self._acting(), self.config.priority_fee)
+        return settle(self._acting(), self.config.priority_fee, stopped)
+
+    def _require_fresh(self, snapshot: Snapshot) -> None:
+        """K-9, K-28: a head that is old, or from the future, is no ground to sign on."""
+        most, age = self.config.chain.max_head_age_s, int(time.time()) - snapshot.head.timestamp
+        if most and not -MAX_CLOCK_SKEW_S <= age <= most:
+            raise Retry(
+                f"the head of {self.node.name} is {age} s old, expected -{MAX_CLOCK_SKEW_S} to {most} s: nothing was "
+                "signed; the node has stopped or a clock is off (max_head_age_s = 0 where a chain is its own clock)"
+            )
 
     def _acting(self) -> Acting:
         if self.signer is None:

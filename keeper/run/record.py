@@ -4,7 +4,6 @@ import time
 from dataclasses import replace
 
 from keeper.codec import MODEL, Codec
-from keeper.decide import decide
 from keeper.errors import BadInput
 from keeper.guard import describe
 from keeper.journal import Journal, Tick
@@ -22,7 +21,7 @@ from keeper.model import (
 )
 from keeper.registry import CLASSES
 from keeper.run.report import Replay
-from keeper.run.tick import Thought
+from keeper.run.tick import Thought, decided
 from keeper.units import SECONDS_PER_DAY, Address, Hash, Timestamp
 
 CODEC = Codec(MODEL | CLASSES)
@@ -97,7 +96,7 @@ def replay(journal: Journal, number: int) -> Replay:
     if tick is None:
         raise BadInput(f"the journal {journal.name} has no tick {number}; `keeper journal` lists them")
     load = journal.blobs.load
-    again = decide(
+    again = decided(
         load(History, tick.history),
         load(State, tick.state),
         load(Beliefs, tick.beliefs),

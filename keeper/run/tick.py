@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from keeper import forecast, guard
 from keeper.chain.node import Node
 from keeper.decide import decide
-from keeper.model import Approved, Beliefs, Cleared, Decision, History, Mandate, Refused, State
+from keeper.model import Approved, Beliefs, Cleared, Decision, History, Mandate, Reason, Refused, State
 from keeper.run.bind import Bound
 from keeper.run.rehearsal import predict_on_node
 
@@ -48,6 +48,15 @@ class Thought:
     cleared: Cleared | Refused | None
 
 
+def decided(history: History, state: State, beliefs: Beliefs, mandate: Mandate, seed: int) -> Decision:
+    """`decide`, with an arithmetic surprise in one vault as a refusal: it must not end the keeper of the others."""
+    try:
+        return decide(history, state, beliefs, mandate, seed)
+    except (ArithmeticError, LookupError, ValueError) as error:
+        sentence = f"{mandate.name}: the decision failed with {type(error).__name__}: {error}; tell the developers"
+        return Decision(Refused((Reason("K-31", sentence),)), state, None, None)
+
+
 def think(
     node: Node, bound: Bound, history: History, state: State, mandate: Mandate, seed: int, watch: Stopwatch
 ) -> Thought:
@@ -55,7 +64,7 @@ def think(
     with watch.lap("fit"):
         beliefs = forecast.fit(history, mandate.volatility_priors)
     with watch.lap("decide"):
-        decision = decide(history, state, beliefs, mandate, seed)
+        decision = decided(history, state, beliefs, mandate, seed)
     cleared: Cleared | Refused | None = None
     if isinstance(decision.verdict, Approved):
         with watch.lap("rehearse"):

@@ -27,8 +27,13 @@ def plan_hash(plan: Plan) -> bytes:
 def order(
     chain_id: int, vault: Address, guard: GuardState, plan: Plan, deadline: Timestamp, min_nav_after: int
 ) -> Order:
-    """An order for `plan` at the guard's epoch; intentId = keccak256(abi.encode(chainId, vault, epoch, planHash))."""
-    identity = encode(["uint256", "address", "uint64", "bytes32"], [chain_id, vault, guard.epoch, plan_hash(plan)])
+    """An order for `plan` at the guard's epoch.
+
+    intentId = keccak256(abi.encode(chainId, vault, epoch, planHash, deadline)): the same plan made again, after an
+    earlier intent was cancelled or failed, is another intent (K-3).
+    """
+    kinds = ["uint256", "address", "uint64", "bytes32", "uint64"]
+    identity = encode(kinds, [chain_id, vault, guard.epoch, plan_hash(plan), deadline])
     intent = Hash("0x" + keccak(identity).hex())
     return Order(intent, guard.epoch, deadline, NO_HASH, min_nav_after)
 

@@ -5,7 +5,7 @@ import math
 import os
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eth_account import Account
@@ -44,7 +44,7 @@ def write(running: RunningWorld, folder: Path) -> Files:
     node = Node([running.url], CHAIN_ID)
     vaults = [vault.address for vault in running.world.vaults]
     try:
-        draft = survey(node, [running.url], vaults, WORLD_KEEPER_ADDRESS, KEYSTORE)
+        draft = replace(survey(node, [running.url], vaults, WORLD_KEEPER_ADDRESS, KEYSTORE), max_head_age_s=0)
         folder.mkdir(parents=True, exist_ok=True)
         files.config.write_text(template.text(draft), encoding="utf-8")
         files.keystore.unlink(missing_ok=True)

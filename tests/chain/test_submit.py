@@ -545,7 +545,7 @@ def test_a_first_use_adopts_the_chains_count_and_waits_for_what_is_pending(chain
     assert next_nonce(chain.node, journal.intents, SIGNER.address) == 1
 
 
-def test_the_finalized_count_is_a_floor_and_no_answer_lowers_the_journals_own(chain: Chain, journal: Journal) -> None:
+def test_a_final_transaction_that_the_journal_does_not_know_halts_the_key(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
     _submit(chain.node, journal.intents, _cleared(head), head)
     chain.mine()
@@ -557,7 +557,8 @@ def test_the_finalized_count_is_a_floor_and_no_answer_lowers_the_journals_own(ch
     assert next_nonce(chain.node, journal.intents, SIGNER.address) == 1, "a latest count is no floor"
     for _ in range(3):
         chain.mine()
-    assert next_nonce(chain.node, journal.intents, SIGNER.address) == 3
+    with pytest.raises(Halt, match="someone else holds the key"):
+        next_nonce(chain.node, journal.intents, SIGNER.address)
 
 
 def _foreign(chain: Chain, nonce: int, tip: int = 10**9) -> None:

@@ -12,6 +12,7 @@ def text(running: RunningWorld, *, settle: str = "cheapest", rpc: str = "", band
 [chain]
 id = {world.chain_id}
 rpc = ["{rpc or running.url}"]
+max_head_age_s = 0
 native_feed = {{ aggregator = "{world.feed("ETH").address}", heartbeat_s = 3600 }}
 
 [key]

@@ -133,7 +133,9 @@ def test_a_provider_alone_with_its_block_is_not_enough_for_a_quorum(
     before = epoch(fallen, "leverage")
     with (
         open_keeper(parse(settings, tmp_path / "keeper.toml", {}), key) as divided,
-        pytest.raises(Retry, match=r"1 providers have block .* a quorum of 2 is required: nothing was signed"),
+        pytest.raises(
+            Retry, match=r"1 of the providers agree on block .* a quorum of 2 is required: nothing was signed"
+        ),
     ):
         divided.tick(live=True)
     assert epoch(fallen, "leverage") == before

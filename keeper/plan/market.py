@@ -4,13 +4,11 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from keeper.model import Cost, Fill, Leg, Snapshot, Venue
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.ladder import ladder
 from keeper.plan.routing.network import Network, network
-from keeper.plan.routing.solve import settle, solve
+from keeper.plan.routing.solve import gains, offers, settle
 from keeper.units import Address, bps_down
 
 _REMEMBERED = 64
@@ -84,8 +82,7 @@ def graph(market: Market) -> Graph | None:
         return None
     raw = network(ladders, prices, market.gas_value)
     rest, start = settle(raw)
-    gain = solve(raw, np.zeros(len(raw.tokens)), 0, start, limit=0)
-    if gain.objective <= _AT_REST * float(raw.steps[:, 2].max()):
+    if gains(raw, start, *offers(raw, start)).max() <= _AT_REST * float(raw.steps[:, 2].max()):
         return Graph(raw, None, start)
     return Graph(rest, raw, start)
 

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from keeper.errors import Unquotable
 from keeper.model import MAX_LEGS, Cost, Fill, Leg
 from keeper.plan.dispose import Hop, dispose, in_order
 from keeper.plan.market import Market, graph, opener
-from keeper.plan.routing.gas import solve_with_gas
-from keeper.plan.routing.kernel import Floats, Ints
+from keeper.plan.routing.gas import Pools, solve_with_gas
+from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.network import Network
 from keeper.plan.routing.solve import Flows, demand_of
 from keeper.units import Address
@@ -43,7 +41,7 @@ class Trades:
     legs: tuple[Leg, ...]
     fills: tuple[Fill, ...]
     cost: Cost
-    used: tuple[Ints, ...] = ()
+    used: tuple[Pools, ...] = ()
 
     def net(self, token: Address) -> int:
         """Raw units received less those paid."""
@@ -51,7 +49,7 @@ class Trades:
         return received - sum(f.amount_in for f in self.fills if f.token_in == token)
 
 
-def route(market: Market, order: Order, base_gas: int, used: tuple[Ints, ...] = ()) -> Trades:
+def route(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...] = ()) -> Trades:
     """The trades that cost least, gas included: fees, impact and the pools' prices against the oracle's.
 
     The float optimum proposes, exact quotes dispose. Raises Unquotable, with the reason, when no path can take it.
@@ -76,7 +74,7 @@ def route(market: Market, order: Order, base_gas: int, used: tuple[Ints, ...] = 
     return min(options, key=lambda t: t.cost.execution)
 
 
-def _flows(net: Network, prices: Floats, order: Order, used: tuple[Ints, ...]) -> Flows:
+def _flows(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) -> Flows:
     """The cheapest flows over at most MAX_LEGS pools; Unquotable where there are none."""
     number = {token: at for at, token in enumerate(net.tokens)}
     for token in (*order.sells, *order.buys):
@@ -90,12 +88,12 @@ def _flows(net: Network, prices: Floats, order: Order, used: tuple[Ints, ...]) -
         raise Unquotable(_why(net, order))
     if len(flows.active) > MAX_LEGS:
         raise Unquotable(f"{len(flows.active)} legs are needed, the vault's contract takes at most {MAX_LEGS}")
-    live = np.arange(net.keep.size, dtype=np.int64)
+    live = tuple(range(net.keep.size))
     while len(flows.active) > 1:
         least = min(flows.active, key=lambda i: float(flows.received[i]))
         if flows.received[least] >= order.min_trade:
             break
-        live = live[live != least]
+        live = tuple(i for i in live if i != least)
         fewer = solve_with_gas(net, demand, base, MAX_LEGS, flows.prices, live)
         if not fewer.solved or len(fewer.active) > MAX_LEGS:
             break
@@ -113,7 +111,7 @@ def _ranks(net: Network, flows: Flows, order: Order) -> list[float]:
 
 def _hops(net: Network, flows: Flows) -> list[Hop]:
     hops = []
-    for i in flows.active.tolist():
+    for i in flows.active:
         sold, bought = net.pairs[i, flows.side[i]], net.pairs[i, 1 - flows.side[i]]
         paid, received = flows.paid[i] / net.values[sold], flows.received[i] / net.values[bought]
         if flows.received[i] > _DUST * flows.worth:

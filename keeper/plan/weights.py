@@ -7,7 +7,7 @@ from keeper.costs import NoTrade, no_trade, weight_speeds, years
 from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
 from keeper.plan.route import Market, Order, Trades, route
-from keeper.plan.routing.kernel import Ints
+from keeper.plan.routing.gas import Pools
 from keeper.units import Address
 
 SIZES = ((1.0, "back to target"), (0.75, "three quarters back"), (0.5, "half way back"))
@@ -141,7 +141,7 @@ def _trade(
     moves: dict[Address, float],
     market: Market,
     limits: Sizes,
-    used: tuple[Ints, ...],
+    used: tuple[Pools, ...],
 ) -> Trades:
     """All surpluses for all shortages at once; where the pools cannot, the most valuable of them without one token.
 

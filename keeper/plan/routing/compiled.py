@@ -34,9 +34,10 @@ class Entries(NamedTuple):
 
     solve: Callable[..., None]
     shift: Callable[..., int]
+    trade: Callable[..., None]
 
 
-INTERPRETED = Entries(kernel.solve, kernel.shift)
+INTERPRETED = Entries(kernel.solve, kernel.shift, kernel.trade)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ _GOOD = 1e-9
 """Gap and shortfall, relative to what is demanded, beyond which a solution is none."""
 _RADIUS = 0.02
 """First bound on a relative price change: about what a trade moves a pool."""
-ITERATIONS = 200
+_ITERATIONS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +39,8 @@ class Flows:
     worth: float
     steps: int
     evaluations: int
+    active: tuple[int, ...]
+    """The pools that trade."""
 
     @property
     def gap(self) -> float:
@@ -50,11 +52,6 @@ class Flows:
         """Whether the certificate holds; no, when the pools cannot meet the demand."""
         return self.gap <= _GOOD and self.shortfall <= _GOOD * self.worth
 
-    @property
-    def active(self) -> Ints:
-        """The pools that trade."""
-        return np.flatnonzero(self.side >= 0)
-
 
 def solve(
     network: Network,
@@ -62,13 +59,11 @@ def solve(
     base: int,
     prices: Floats | None = None,
     live: Ints | None = None,
-    limit: int = ITERATIONS,
 ) -> Flows:
     """Maximise what token `base` gains while every other token j gains at least `demand[j]` (negative: may be sold).
 
     The dual of Angeris, Evans, Chitra, Boyd (2022) by a semismooth Newton, started from `prices` (else from the
-    deepest pools) and over the pools `live` where given, in at most `limit` iterations. Whether it is solved the
-    result says itself.
+    deepest pools) and over the pools `live` where given. Whether it is solved the result says itself.
     """
     size, n = network.keep.size, network.values.size
     nu = np.zeros(n) if prices is None else prices / prices[base]
@@ -88,7 +83,7 @@ def solve(
         network.steps,
         TOLERANCE * worth,
         _RADIUS,
-        limit,
+        _ITERATIONS,
         side,
         paid,
         received,
@@ -107,7 +102,35 @@ def solve(
         worth=worth,
         steps=int(report[kernel.STEPS]),
         evaluations=int(report[kernel.EVALUATIONS]),
+        active=tuple(np.flatnonzero(side >= 0).tolist()),
     )
+
+
+def offers(network: Network, prices: Floats) -> tuple[Ints, Floats, Floats]:
+    """What each pool would trade at `prices` for itself: the side sold (-1: none), paid and received."""
+    size = network.keep.size
+    side, paid, received = np.full(size, -1, np.int64), np.zeros(size), np.zeros(size)
+    pools = np.arange(size, dtype=np.int64)
+    entries(size).trade(
+        prices,
+        pools,
+        network.pairs,
+        network.keep,
+        network.lead,
+        network.first,
+        network.steps,
+        side,
+        paid,
+        received,
+    )
+    return side, paid, received
+
+
+def gains(network: Network, prices: Floats, side: Ints, paid: Floats, received: Floats) -> Floats:
+    """Value at `prices` that each pool's trade gains: arb_i(ν) where it is the pool's best."""
+    at = np.arange(network.keep.size)
+    sold, bought = network.pairs[at, np.maximum(side, 0)], network.pairs[at, 1 - np.maximum(side, 0)]
+    return np.asarray(prices[bought] * received - prices[sold] * paid)
 
 
 def settle(network: Network) -> tuple[Network, Floats]:
@@ -129,4 +152,5 @@ def warm_up() -> None:
     compiled()
     market = constant_product(np.array([[0, 1]]), np.ones((1, 2)), np.array([0.997]), np.zeros(1))
     settle(market)
+    offers(market, np.ones(2))
     solve(market, np.array([0.0, 1e-3]), 0)

@@ -71,6 +71,7 @@ class Service:
     _failures: int = 0
     _not_before: float = 0.0
     _stopped: bool = False
+    _told: dict[Hash, str] = field(default_factory=dict)
 
     def cycle(self) -> None:
         """Look at the head; on a block not seen before, one tick. A world that failed is tried again later."""
@@ -102,7 +103,9 @@ class Service:
     def _tick(self, keeper: Keeper) -> None:
         if self.live:
             for outcome in keeper.reconcile(stopped=self._stop_wanted()):
-                self.listener.notice(f"intent {outcome.intent_id}: {outcome.status} {outcome.reason}".rstrip())
+                if self._told.get(outcome.intent_id) != outcome.status:  # once, not until it is final
+                    self._told[outcome.intent_id] = outcome.status
+                    self.listener.notice(f"intent {outcome.intent_id}: {outcome.status} {outcome.reason}".rstrip())
         for report in keeper.tick(live=self.live and not self._stop_wanted()):
             self.listener.report(report)
 

@@ -128,14 +128,25 @@ class Node:
         raise Halt(self._all_wrong())
 
     def check_chain_id(self) -> None:
-        """Asks every provider for its chain. Raises BadInput naming the first that is on another one."""
+        """Asks every provider for its chain. Raises BadInput naming the first that is on another one.
+
+        One that does not answer is passed over; Retry, or its RpcError, when none does.
+        """
+        failure: Retry | RpcError | None = None
         for index in range(len(self._endpoints)):
             self._trusted.discard(index)
-            if not self._is_ours(index, self.timeout):
+            try:
+                ours = self._is_ours(index, self.timeout)
+            except (Retry, RpcError) as error:
+                failure = failure or error
+                continue
+            if not ours:
                 raise BadInput(
                     f"{self._endpoints[index].name} is on chain {self._quarantined[index]}, expected {self.chain_id}: "
                     "correct the chain id or the RPC URL"
                 )
+        if failure is not None and not self._trusted:
+            raise failure
 
     def head(self) -> Head:
         """The latest block. Raises Retry."""

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -148,10 +149,13 @@ def world_key(key: str, is_world: Callable[[], bool]) -> Signer:
 
 def prompted() -> str:
     """The passphrase, typed and not shown. Raises BadInput when there is nobody to type."""
+    nobody = "there is no terminal to ask for the passphrase: hand it over by --passphrase-fd"
+    if not sys.stdin.isatty():
+        raise BadInput(nobody)
     try:
         return getpass.getpass("Passphrase of the keeper's keystore: ")
     except (EOFError, OSError) as error:
-        raise BadInput("there is no terminal to ask for the passphrase: hand it over by a file descriptor") from error
+        raise BadInput(nobody) from error
 
 
 def from_descriptor(descriptor: int) -> str:

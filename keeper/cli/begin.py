@@ -47,7 +47,8 @@ def init(
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}") from error
     read = ", ".join(f"{one.name} ({one.kind})" for one in draft.vaults) if vault else "an example to fill in"
-    screen().print(Text(f"wrote {path}: {read}; next: keeper check"))
+    first = "" if keeper or not vault else "write the keeper's own address at key.address, then "
+    screen().print(Text(f"wrote {path}: {read}; next: {first}keeper check"))
     return exits.DONE
 
 

@@ -65,7 +65,10 @@ def _head(draft: Draft) -> list[str]:
         "",
         "[chain]",
         f"id = {draft.chain_id}",
-        _said(f"rpc = [{', '.join(map(_quoted, draft.rpc))}]", "environment variables that hold the URLs"),
+        _said(
+            f"rpc = [{', '.join(map(_quoted, draft.rpc))}]",
+            "names of environment variables; a URL only of this machine",
+        ),
         _said("timeout_s = 10", "for one question, over all providers"),
         _said(
             f"max_head_age_s = {draft.max_head_age_s}", "an older head is not acted on; 0: the chain is its own clock"

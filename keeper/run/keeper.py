@@ -7,9 +7,9 @@ from types import TracebackType
 from keeper.chain.node import Node
 from keeper.chain.signer import Signer
 from keeper.config import Config
-from keeper.errors import BadInput, Retry
+from keeper.errors import BadInput, Halt, Retry
 from keeper.journal import Journal, open_journal
-from keeper.model import Cleared, HealthGoal, Mandate, Outcome, Snapshot
+from keeper.model import Cleared, Head, HealthGoal, Mandate, Outcome, Snapshot
 from keeper.run import record
 from keeper.run.act import Acting, act, settle
 from keeper.run.bind import Bound, bind
@@ -19,6 +19,8 @@ from keeper.run.snapshot import outdated, take
 from keeper.run.tick import Stopwatch, Thought, think
 
 MAX_CLOCK_SKEW_S = 15
+DEEPEST_REORG = 64
+"""Blocks: two epochs, after which Ethereum finalizes."""
 OPEN = ("sent", "unknown")
 """Statuses of an outcome that the chain has not settled."""
 
@@ -69,8 +71,10 @@ class Keeper:
 
         Binds anew, once, when a vault's configuration moved on, or when what was bound no longer fits the chain.
         """
+        head = self.node.head()
+        self._require_forward(head)
         try:
-            snapshot = take(self.node, self.bound, self.node.head())
+            snapshot = take(self.node, self.bound, head)
             fits = not outdated(self.bound, self._last, snapshot)
         except Retry:
             fits = False
@@ -138,7 +142,21 @@ class Keeper:
 
         Raises BadInput without a signer, which sending again, bidding up and cancelling may need.
         """
+        self._require_forward(self.node.head())
         return settle(self._acting(), self.config.priority_fee, stopped)
+
+    def _require_forward(self, head: Head) -> None:
+        """K-25: a head far below what was seen before is another chain, or finality undone."""
+        memory = self.memory
+        last = memory.ticks.latest(1, chain_id=self.node.chain_id) if memory is not None else ()
+        seen = max(
+            [tick.block for tick in last] + ([self._last.head.number] if self._last else []), default=head.number
+        )
+        if head.number < seen - DEEPEST_REORG:
+            raise Halt(
+                f"the head of {self.node.name} is block {head.number}, block {seen} has been seen before: the "
+                "chain went back, or the journal is of another chain; look, and move the journal away if so"
+            )
 
     def _require_fresh(self, snapshot: Snapshot) -> None:
         """K-9, K-28: a head that is old, or from the future, is no ground to sign on."""

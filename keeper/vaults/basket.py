@@ -83,6 +83,14 @@ class BasketVault:
                         f"{actual[token.address] / BPS:.2%}; the chain is the authority: change one of the two",
                     )
                 )
+        if goal.band >= min(self.weights):
+            faults.append(
+                Reason(
+                    "M-band",
+                    f"{mandate.name}: the band is {goal.band / BPS:.2%} either side, the smallest weight "
+                    f"{min(self.weights) / BPS:.2%}: it would allow none of it; make the band narrower",
+                )
+            )
         faults.extend(
             Reason("M-weights", f"{mandate.name}: {token} has a weight but is not a token of the vault; remove it")
             for token in stated

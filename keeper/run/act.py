@@ -19,6 +19,7 @@ from keeper.run.bind import Bound
 from keeper.run.snapshot import take
 from keeper.simulate import differences, simulate
 from keeper.units import BPS, Bps, Wei, bps_up
+from keeper.vaults.range_vault import RangeVault
 
 CONFIRM_S = 90.0
 """How long a tick waits for its transaction to be mined; afterwards the next tick's reconciliation follows it."""
@@ -126,7 +127,10 @@ def _left_behind(who: Acting, predicted: Prediction, vault: str, outcome: Outcom
     except Retry as error:
         return (f"the vault could not be read in the block of the transaction: {error}",)
     expected = tuple(a.raw for a in predicted.holdings)
-    return () if found.holdings == expected else (f"holdings: predicted {expected}, found {found.holdings}",)
+    wrong = () if found.holdings == expected else (f"holdings: predicted {expected}, found {found.holdings}",)
+    if isinstance(found, RangeVault) and found.range != predicted.range:
+        return (*wrong, f"range: predicted {predicted.range}, found {found.range}")
+    return wrong
 
 
 def _least_nav(vault: Vault, mandate: Mandate, cleared: Cleared) -> int:

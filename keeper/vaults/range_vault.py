@@ -39,8 +39,8 @@ from keeper.vaults.legs import Trades, run_legs
 from keeper.vaults.valuation import price_x36, value_down
 
 KIND = "range"
-BASE_GAS = Gas(800_000)
-"""Burn, collect, mint at fresh ticks and both valuations without legs, as the first estimate: the gas snapshot."""
+BASE_GAS = Gas(620_000)
+"""Burn, collect, mint at fresh ticks and both valuations without legs: measured in the local world."""
 INVESTED = "invested"
 _SIGNATURE = f"rebalance({common.ORDER},{common.LEGS},{common.RANGE_MOVE})"
 _TICK = math.log(1.0001)

@@ -383,6 +383,20 @@ contract RangeRebalanceTest is RangeWorld {
         assertApproxEqAbs(vault.nav(), navBefore, 10);
     }
 
+    /// @dev Nor is what a gift earned at ticks where the vault had nothing yet, once it goes there.
+    function test_aGiftThatWaitsAtOtherTicksIsNotTheVaults() public {
+        RangeMove memory move = _round(2_000);
+        (,, uint128 own) = vault.range();
+        _giveLiquidity(move.tickLower, move.tickUpper, own);
+        _trade(3_000_000);
+        _rebalance(_noLegs(), move);
+        (,,, uint128 owed0, uint128 owed1) =
+            pool.positions(keccak256(abi.encodePacked(address(vault), move.tickLower, move.tickUpper)));
+        assertGt(owed0, 0);
+        assertGt(owed1, 0);
+        assertEq(vault.fees()[0] + vault.fees()[1], 0);
+    }
+
     /// @dev Whoever adds dust to the vault's entry makes the pool round its fees down once more each time: what the
     /// vault says it earned is still exactly what it collects.
     function testFuzz_dustInItsEntryCannotStopTheVault(uint256 dollars, uint8 times) public {

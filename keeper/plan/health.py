@@ -16,6 +16,7 @@ from keeper.costs import (
 from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, HealthProblem, LeverageMove, Mandate, Plan
 from keeper.plan.route import Market, Order, Trades, route
+from keeper.plan.routing.gas import Pools
 
 _ROUNDS = 4
 """The size depends on the cost and the cost on the size; each round shrinks the error by about the cost itself."""
@@ -103,7 +104,7 @@ def _goals(problem: HealthProblem, health: float, mandate: Mandate) -> tuple[tup
 def _try(problem: HealthProblem, target: float, name: str, market: Market, bounds: Bounds) -> _Tried:
     collateral, debt = _values(problem)
     lever = _health(problem, collateral, debt) > target
-    cost = 0.0
+    cost, used = 0.0, tuple[Pools, ...]()
     for _ in range(_ROUNDS):
         value = (
             borrow_for_health(collateral, debt, problem.threshold, target, cost)
@@ -113,9 +114,8 @@ def _try(problem: HealthProblem, target: float, name: str, market: Market, bound
         value = min(value, bounds.turnover)
         if value < bounds.min_trade:
             raise Unquotable("the trade would be smaller than the mandate's min_trade")
-        tried = (
-            _lever(problem, value, name, market, bounds) if lever else _delever(problem, value, name, market, bounds)
-        )
+        tried = (_lever if lever else _delever)(problem, value, name, market, bounds, used)
+        used = tried.trades.used
         cost = 1.0 - abs(_gained(problem, tried, lever)) / value
     return tried
 
@@ -126,14 +126,16 @@ def _gained(problem: HealthProblem, tried: _Tried, lever: bool) -> float:
     return tried.collateral - collateral if lever else debt - tried.debt
 
 
-def _lever(problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds) -> _Tried:
+def _lever(
+    problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds, used: tuple[Pools, ...]
+) -> _Tried:
     collateral, debt = _values(problem)
     supplied = problem.collateral_raw * problem.collateral_price
     amount = int(value / problem.debt_price)
     flash = debt + value > supplied * problem.loan_to_value * _CLOSE
     premium = _premium(problem, amount) if flash else 0.0
     order = Order({problem.debt: amount}, {problem.collateral: 1.0}, {problem.debt: amount, problem.collateral: 0})
-    trades = route(market, order, bounds.base_gas)
+    trades = route(market, order, bounds.base_gas, used)
     return _Tried(
         name,
         trades,
@@ -144,12 +146,14 @@ def _lever(problem: HealthProblem, value: float, name: str, market: Market, boun
     )
 
 
-def _delever(problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds) -> _Tried:
+def _delever(
+    problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds, used: tuple[Pools, ...]
+) -> _Tried:
     collateral, debt = _values(problem)
     supplied = problem.collateral_raw * problem.collateral_price
     amount = int(value / problem.collateral_price)
     order = Order({problem.collateral: amount}, {problem.debt: 1.0}, {problem.collateral: amount, problem.debt: 0})
-    trades = route(market, order, bounds.base_gas)
+    trades = route(market, order, bounds.base_gas, used)
     flash = (supplied - value) * problem.threshold * _CLOSE < debt
     loan, premium = 0, 0.0
     if flash:

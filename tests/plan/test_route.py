@@ -98,10 +98,10 @@ def test_marginal_prices_are_equal_after_a_split() -> None:
     assert after[0] == pytest.approx(after[1], rel=1e-9)
 
 
-def test_an_intermediate_token_split_over_pools_is_spent_to_the_last_unit_even_when_less_arrives() -> None:
-    market = market_of(
-        stable(1, (A, D), 3e7), stable(2, (D, B), 1e7), stable(3, (D, B), 2e7), stable(4, (D, B), 5e6), gas_value=0.0
-    )
+@pytest.mark.parametrize("slippage", [10, 4_000])
+def test_an_intermediate_token_split_over_pools_is_spent_to_the_last_unit_even_when_less_arrives(slippage: int) -> None:
+    venues = (stable(1, (A, D), 3e7), stable(2, (D, B), 10e6), stable(3, (D, B), 11e6), stable(4, (D, B), 9e6))
+    market = replace(market_of(*venues, gas_value=0.0), max_slippage=slippage)
     amount = 5 * 10**11
     trades = route(market, _sale(A, B, amount), 0)
     assert [leg.token_in for leg in trades.legs] == [A, D, D, D]

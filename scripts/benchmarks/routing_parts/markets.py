@@ -6,6 +6,7 @@ has been taken before anything is measured.
 
 import gzip
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from keeper.plan.routing.solve import settle
 
 FEES = np.array([0.0001, 0.0005, 0.003, 0.01])
 SHARE_OF_FEES = np.array([0.1, 0.3, 0.5, 0.1])
+_WIDEST = math.log(10.0)
+"""Of a root price from the pool's own: real pools hold liquidity at prices that no solver need consider."""
 NOISE = 0.01
 """Standard deviation of a pool's log price before arbitrage."""
 
@@ -131,7 +134,10 @@ def real_ticks(seed: int, maps: list[tuple[Ints, Floats]], pools: int, tokens: i
     for which in rng.integers(0, len(maps), pools):
         tick, net = maps[which]
         liquidity = np.maximum(np.cumsum(net)[:-1], 0.0)
-        roots = 1.0001 ** ((tick - _middle(tick, liquidity)) / 2.0)
+        distance = (tick - _middle(tick, liquidity)) * math.log(1.0001) / 2.0
+        kept = np.flatnonzero((distance[1:] > -_WIDEST) & (distance[:-1] < _WIDEST))
+        liquidity = liquidity[kept]
+        roots = np.exp(np.clip(distance[kept[0] : kept[-1] + 2], -_WIDEST, _WIDEST))
         here = int(np.searchsorted(roots, 1.0)) - 1
         value = rng.lognormal(0.0, 1.2)
         scale = value / (0.01 * liquidity[here])

@@ -18,12 +18,13 @@ contract HookToken is WorldToken {
     address public target;
     bytes public data;
     uint256 public calls;
+    bool public refused;
     bytes public refusal;
 
     constructor() WorldToken("HOOK", "HOOK", 18) {}
 
     function setHook(address target_, bytes calldata data_) external {
-        (target, data, calls, refusal) = (target_, data_, 0, "");
+        (target, data, calls, refused, refusal) = (target_, data_, 0, false, "");
     }
 
     function _update(address from, address to, uint256 value) internal override {
@@ -31,7 +32,7 @@ contract HookToken is WorldToken {
         if (target == address(0)) return;
         ++calls;
         (bool ok, bytes memory answer) = target.call(data);
-        refusal = ok ? bytes("") : answer;
+        (refused, refusal) = (!ok, answer);
     }
 }
 

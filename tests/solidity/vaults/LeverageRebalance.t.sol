@@ -112,6 +112,13 @@ contract LeverageRebalanceTest is LeverageWorld {
         (bool ok, bytes memory reason) = _try(_deleverMove(0, 1e18, false), new Leg[](0));
         assertFalse(ok);
         assertEq(bytes4(reason), HealthFactorNotRaised.selector);
+        // Nothing happens at all.
+        uint256 health = vault.healthFactor();
+        _refused(
+            _deleverMove(0, 0, false),
+            new Leg[](0),
+            abi.encodeWithSelector(HealthFactorNotRaised.selector, health, health)
+        );
     }
 
     function test_refuses_AFlashLoanThatCannotBeReturned() public {

@@ -28,7 +28,8 @@ class Level:
 def fit_level(values: Array, steps: int, logarithmic: bool) -> Level | None:
     """Fits the value `steps` ahead on the present one; None with fewer than LEAST_ROWS pairs or non-positive logs.
 
-    A slope of 1 is "as now", 0 is "as usual": the data decide in between.
+    A slope of 1 is "as now", 0 is "as usual": the first two thirds decide in between, and "as now" stands unless that
+    did better on the last third.
     """
     if logarithmic and (values <= 0.0).any():
         return None
@@ -36,16 +37,27 @@ def fit_level(values: Array, steps: int, logarithmic: bool) -> Level | None:
     if len(y) - steps < LEAST_ROWS:
         return None
     now, later = y[:-steps], y[steps:]
-    base = float(np.mean(y))
-    variance = float(np.mean((now - base) ** 2))
-    slope = 0.0 if variance <= 0.0 else float(np.mean((now - base) * (later - base))) / variance
-    slope = min(max(slope, 0.0), 1.0)
+    early = 2 * len(now) // 3
+    base, slope = _line(now[:early], later[:early])
+    off = np.abs(later - (base + slope * (now - base)))[early:].mean()
+    if off < np.abs(later - now)[early:].mean():
+        base, slope = _line(now, later)
+    else:
+        slope = 1.0
     residuals = later - (base + slope * (now - base))
     lowest = np.lib.stride_tricks.sliding_window_view(y[1:], steps).min(axis=1) - now
     return Level(
         logarithmic, base, slope, tuple(map(float, np.quantile(residuals, LEVELS))),
         tuple(map(float, np.quantile(lowest, _LOWEST))),
     )  # fmt: skip
+
+
+def _line(now: Array, later: Array) -> tuple[float, float]:
+    """The mean to revert to, and the share of the distance from it that is kept."""
+    base = float(np.mean(now))
+    variance = float(np.mean((now - base) ** 2))
+    slope = 0.0 if variance <= 0.0 else float(np.mean((now - base) * (later - base))) / variance
+    return base, min(max(slope, 0.0), 1.0)
 
 
 _LOWEST = tuple(np.linspace(0.02, 0.98, 49).tolist())

@@ -13,7 +13,7 @@ from keeper.forecast.levels import chance_below, fit_level, quantiles
 from keeper.forecast.paths import joint_paths, ratio_chance, weight_chances
 from keeper.forecast.regime import crisis_rate, regime
 from keeper.forecast.shape import fit_shape
-from keeper.forecast.walk import WEEK_H, WINDOW_H, frequency, known_at
+from keeper.forecast.walk import WEEK_H, WINDOW_H, frequency, known_at, walk_shapes
 
 EVERY_H = 12
 CORRELATIONS = ("sample", "ledoit-wolf", "none")
@@ -157,3 +157,12 @@ def fall_trial(values: Array, steps: int, share: float, window: int) -> tuple[Ar
         if model is not None:
             chance[i] = chance_below(model, float(values[i]), (1.0 - share) * float(values[i]))
     return chance, hit, frequency(hit, steps, window)
+
+
+def return_trial(bars: Bars, rates: Array, hours: int, start: int) -> Array:
+    """`rates` corrected, walk-forward, by how far past returns over `hours` differed from them: a variance an hour."""
+    deviation = np.sqrt(rates * hours)
+    out = np.full(len(bars), np.nan)
+    for rows, shape in walk_shapes(extremes(bars, hours), deviation, hours, start):
+        out[rows] = rates[rows] * shape.deviation**2
+    return out

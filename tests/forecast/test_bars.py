@@ -68,7 +68,7 @@ def test_a_gap_of_a_day_is_carried_and_its_return_spread_over_the_time_it_took()
     # the day before the gap says the same after it; the whole stretch holds the move once
     assert rate(bars, 48)[73] == pytest.approx(np.log(1.01) ** 2, rel=1e-9)
     assert rate(bars, 100)[99] == pytest.approx(bars.square.sum() / bars.elapsed.sum())
-    assert np.isnan(target(bars, 6)[50:67]).all()  # nothing, or a day at once, came within six hours
+    assert np.isnan(target(bars, 6)[47:74]).all()  # nothing, or a day at once, came within six hours
 
 
 def test_a_gap_does_not_bias_the_variance():

@@ -131,8 +131,12 @@ def test_with_a_history_it_is_how_far_the_collateral_fell_before(fitted: Beliefs
 def test_a_debt_that_rises_is_as_bad_as_a_collateral_that_falls(fitted: Beliefs):
     problem, drift = health(1.3)
     turned = replace(problem, collateral=USDC, debt=WETH)
-    chance = forecast(turned, drift, fitted, mandate()).touches[0].probability
-    assert chance == pytest.approx(forecast(problem, drift, fitted, mandate()).touches[0].probability, abs=0.05)
+    token = fitted.tokens[0]
+    tame = replace(token, shapes=tuple(replace(s, fall=tuple(q / 2.0 for q in s.rise)) for s in token.shapes))
+    beliefs = replace(fitted, tokens=(tame, *fitted.tokens[1:]))
+    falls, rises = (forecast(p, drift, beliefs, mandate()).touches[0].probability for p in (problem, turned))
+    assert rises == pytest.approx(forecast(problem, drift, fitted, mandate()).touches[0].probability, abs=0.05)
+    assert rises > 3.0 * falls
 
 
 def test_a_pair_that_moves_together_is_safe():

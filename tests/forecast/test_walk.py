@@ -7,10 +7,21 @@ import pytest
 
 from keeper.forecast.barriers import BARRIERS, attempt
 from keeper.forecast.bars import HOUR_S, Array, Bars
-from keeper.forecast.contest import AUTO, GARCH, LEARNED, MEAN, RANGED, contest, first_origin
+from keeper.forecast.contest import AUTO, GARCH, LEARNED, MEAN, RANGED, REACTIVE, _auto, contest, first_origin
 from keeper.forecast.ladder import extremes, target
+from keeper.forecast.shape import LEAST_ORIGINS
 from keeper.forecast.trials import EVERY_H, fall_trial, joint_trial, level_trial, moods
-from keeper.forecast.walk import compete, frequency, known_at, walk, walk_garch, walk_har, walk_shapes, walk_touch
+from keeper.forecast.walk import (
+    RETRAIN_H,
+    compete,
+    frequency,
+    known_at,
+    walk,
+    walk_garch,
+    walk_har,
+    walk_shapes,
+    walk_touch,
+)
 from tests.forecast.worlds import World, storms
 
 HOURS = 5_300
@@ -63,7 +74,7 @@ def test_garch_sees_no_future(worlds: tuple[Bars, Bars], kind: str):
 
 
 def test_no_model_of_a_contest_sees_the_future(worlds: tuple[Bars, Bars]):
-    start = 3_300 * HOUR_S
+    start = (CUT + 1 - 2 * RETRAIN_H) * HOUR_S  # the network is trained anew at CUT itself
     was, now = (contest([b], 24, start, 1) for b in worlds)
     assert set(was.rates) >= {AUTO, GARCH, LEARNED, MEAN, RANGED}
     for name in was.rates:
@@ -71,7 +82,11 @@ def test_no_model_of_a_contest_sees_the_future(worlds: tuple[Bars, Bars]):
 
 
 def test_no_touch_sees_the_future(worlds: tuple[Bars, Bars]):
-    found = [attempt(b, walk_har(b, 6, True, first_origin(6)).rates, 6, 1) for b in worlds]
+    found = []
+    for b in worlds:
+        rates = walk_har(b, 6, True, first_origin(6)).rates
+        rates[: CUT - 2 * RETRAIN_H - LEAST_ORIGINS - 6] = np.nan  # so that the blocks are drawn anew at CUT itself
+        found.append(attempt(b, rates, 6, 1))
     for one in BARRIERS:
         for worker in {w for _, w in found[0].chances}:
             was, now = (a.chances[one, worker] for a in found)
@@ -148,6 +163,17 @@ def test_the_best_resolved_record_speaks():
     assert set(chosen[100:].tolist()) == {1}
     silent, _ = compete({"base": worse, "new": np.full(1_000, np.nan)}, "base", 24, 0)
     assert not silent.any()
+
+
+def test_auto_knows_no_loss_before_its_horizon_ends():
+    """The newcomer is only better in the last day, which is not resolved when the week begins."""
+    realised = np.full((400, 1), 1e-4)
+    newcomer = np.full((400, 1), 1.6e-4)
+    newcomer[145:] = 1e-4
+    rates = {REACTIVE: np.full((400, 1), 1.55e-4), "new": newcomer}
+    spoken = _auto(rates, realised, 24)[:, 0]
+    assert spoken[168:336].tolist() == [1.55e-4] * 168
+    assert spoken[336:].tolist() == [1e-4] * 64
 
 
 def test_a_shape_serves_until_the_next():

@@ -76,7 +76,7 @@ def _cell(report: Report, name: str) -> Text:
 def ledger(entries: Sequence[Entry]) -> Table:
     """Every action: what it found and left, and its cost in bps of net asset value, predicted against realised."""
     table = Table(
-        title="The keeper's actions, costs in bps of net asset value",
+        title="The keeper's actions; costs in bps of net asset value, as predicted and as mined",
         title_justify="left",
         box=None,
         header_style="dim",
@@ -86,7 +86,7 @@ def ledger(entries: Sequence[Entry]) -> Table:
     table.add_column("time", no_wrap=True)
     for title in ("vault", "found", "left"):
         table.add_column(title, no_wrap=True)
-    for title in ("legs", "fees", "impact", "loss", "realised", "gas", "realised", "exact"):
+    for title in ("fees", "impact", "loss", "mined", "gas", "mined", "exact"):
         table.add_column(title, justify="right", no_wrap=True)
     for one in entries:
         found, left = words.level(one.quantity), words.level(one.quantity, one.after)
@@ -95,7 +95,6 @@ def ledger(entries: Sequence[Entry]) -> Table:
             one.name,
             f"{one.quantity.name.replace('health factor', 'HF')} {found}",
             left,
-            str(one.legs),
             f"{one.predicted_fees:.2f}",
             f"{one.predicted_impact:.2f}",
             f"{one.predicted_loss:.2f}",
@@ -106,7 +105,7 @@ def ledger(entries: Sequence[Entry]) -> Table:
         )
     table.add_section()
     sums = [sum(getattr(e, name) for e in entries) for name in _SUMMED]
-    table.add_row("in all", "", "", "", str(sum(e.legs for e in entries)), *(f"{s:.2f}" for s in sums), "")
+    table.add_row("sum", "", "", "", *(f"{s:.2f}" for s in sums), "")
     return table
 
 

@@ -305,7 +305,7 @@ def test_an_import_over_several_lines_is_seen():
 
 # --- what no tracked file may say ------------------------------------------------------------------------------------
 
-HOSTS = re.compile(r"registry\.(?:npmjs|yarnpkg)\.|\bpypi\.(?:org|python)|pythonhosted\.|index\.crates\.")
+HOSTS = re.compile(r"registry\.(?:[n]pmjs|[y]arnpkg)\.|\b[p]ypi\.(?:org|python)|[p]ythonhosted\.|index\.[c]rates\.")
 MACHINE_PATH = re.compile(r"(?<![\w.~/*-])/(?:work|root|home|Users)/\w")
 
 

@@ -4,7 +4,7 @@ Everything here is frozen and holds plain data, so that a tick can be stored, re
 are integers in raw units; floats appear only in problems, beliefs, forecasts and costs: they propose, never dispose.
 """
 
-from keeper.model.belief import Beliefs, Fit, Knowledge, Regime, Score, Shape, TokenBelief, Variance
+from keeper.model.belief import Beliefs, Fit, Knowledge, Regime, Resolved, Score, Shape, TokenBelief, Variance
 from keeper.model.chain import (
     Feed,
     Fill,
@@ -130,6 +130,7 @@ __all__ = [
     "Reason",
     "Refused",
     "Regime",
+    "Resolved",
     "Round",
     "Score",
     "Series",

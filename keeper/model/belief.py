@@ -58,6 +58,21 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved:
+    """What came of one forecast, once its horizon had ended; `touches` are those that nothing of ours interfered with.
+
+    `moves`: token, forecast variance of log price, log return, and whether the interval held it. `touches`: quantity,
+    "low" or "high", forecast probability, and whether the barrier was reached.
+    """
+
+    model: str
+    issued_at: Timestamp
+    horizon_s: int
+    moves: tuple[tuple[Address, float, float, bool], ...]
+    touches: tuple[tuple[str, str, float, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Variance:
     """A model's variance of log price over `horizon_s`, seen from the last price."""
 

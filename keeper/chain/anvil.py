@@ -21,6 +21,10 @@ MINIMUM_VERSION = (1, 4)
 START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
+FORK_ALIAS = "keeper"
+FORK_VARIABLE = "KEEPER_FORK_URL"
+FORK_CONFIG = f'[rpc_endpoints]\n{FORK_ALIAS} = "${{{FORK_VARIABLE}}}"\n'
+
 # The watcher reads a pipe that only this process holds open: when we are gone, even by SIGKILL, it reads the end of
 # the file and kills the node.
 WATCH = 'read _; kill -9 "$1"'
@@ -75,8 +79,11 @@ class Anvil:
 
     url: str
 
-    def __init__(self, *args: str, port: int = 0, executable: Path | None = None) -> None:
+    def __init__(self, *args: str, port: int = 0, executable: Path | None = None, fork_url: str | None = None) -> None:
+        """`fork_url` reaches anvil through its environment: everyone on a machine can read a command line."""
         self._args = args
+        self._fork_url = fork_url
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._port = port
         self._executable = executable
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,9 +126,18 @@ class Anvil:
         if self._stderr is not None:
             self._stderr.close()
             self._stderr = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
     def _launch(self, executable: Path, port: int) -> None:
-        command = [str(executable), "--quiet", "--port", str(port), *self._args]
+        command = [str(executable.resolve()), "--quiet", "--port", str(port), *self._args]
+        environment = dict(os.environ)
+        if self._fork_url is not None:
+            command += ["--fork-url", FORK_ALIAS]
+            environment[FORK_VARIABLE] = self._fork_url
+            self._folder = tempfile.TemporaryDirectory(prefix="keeper-fork-")
+            Path(self._folder.name, "foundry.toml").write_text(FORK_CONFIG)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the node runs
         # Sessions of their own: Ctrl-C reaches us and not them, so that the order of stopping is ours.
         self._process = subprocess.Popen(
@@ -130,6 +146,8 @@ class Anvil:
             stdout=subprocess.DEVNULL,
             stderr=self._stderr,
             start_new_session=True,
+            env=environment,
+            cwd=None if self._folder is None else self._folder.name,
         )
         self._watcher = subprocess.Popen(
             ["sh", "-c", WATCH, "sh", str(self._process.pid)],
@@ -164,6 +182,8 @@ class Anvil:
             return "nothing"
         self._stderr.seek(0)
         text = self._stderr.read().decode(errors="replace")
+        if self._fork_url is not None:
+            text = text.replace(self._fork_url, "the node's URL")
         return " ".join(text.split())[-600:] or "it gave no reason"
 
 
@@ -173,7 +193,7 @@ def fork(url: str, block: int | None = None, *args: str) -> Anvil:
     Nothing is cached on disk: a local chain's block numbers repeat with other contents.
     """
     at = () if block is None else ("--fork-block-number", str(block))
-    return Anvil("--fork-url", url, *at, "--no-storage-caching", "--no-rate-limit", *args)
+    return Anvil(*at, "--no-storage-caching", "--no-rate-limit", *args, fork_url=url)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -32,6 +32,18 @@ def test_a_node_answers_and_is_gone_after() -> None:
         _ = node.pid
 
 
+def test_a_forks_url_is_not_on_its_command_line_nor_in_its_errors() -> None:
+    with anvil.Anvil() as parent:
+        secret = f"{parent.url}/?apikey=SECRETKEY"
+        with anvil.fork(secret) as forked:
+            command = subprocess.run(["ps", "-o", "args=", "-p", str(forked.pid)], capture_output=True, text=True)
+            assert "anvil" in command.stdout
+            assert "SECRETKEY" not in command.stdout
+    with pytest.raises(Halt) as caught, anvil.fork("http://127.0.0.1:1/?apikey=SECRETKEY"):
+        pass
+    assert "SECRETKEY" not in str(caught.value)
+
+
 def test_a_fork_begins_with_its_parent_and_goes_its_own_way() -> None:
     with anvil.Anvil() as parent:
         rpc.request(parent.url, "anvil_mine", hex(3))

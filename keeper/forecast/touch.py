@@ -42,7 +42,7 @@ def volatility(beliefs: Beliefs, token: Address) -> float:
 
 
 def forecast(problem: Problem, drift: Drift, beliefs: Beliefs, mandate: Mandate, seed: int = 0) -> Forecast:
-    """Every token's deviation and 90 % interval over `mandate.horizon_s`, and the touches of its quantities.
+    """Every token's deviation, 90 % interval and correlation over `mandate.horizon_s`, and its quantities' touches.
 
     Weights: joint paths with the believed correlation, both edges of each band, with their Monte-Carlo error. Health
     factor: its lower band, then 1, where liquidation begins: the past moves of whichever token rules the ratio,
@@ -65,6 +65,7 @@ def forecast(problem: Problem, drift: Drift, beliefs: Beliefs, mandate: Mandate,
         intervals=tuple(map(view.interval, range(len(tokens)))),
         trusted=view.trusted(_exposures(problem, drift)),
         notes=view.notes,
+        correlation=tuple(tuple(row) for row in view.correlation.tolist()),
     )
 
 

@@ -35,7 +35,7 @@ class Forecast:
     """Distributions over the mandate's horizon: each token's standard deviation of log price, and touches.
 
     `trusted` is False when the touches may not be acted upon before a band breaks; `notes` say what is known too
-    little of, a sentence each.
+    little of, a sentence each. `correlation` is of the log prices, a row a token in the order of `sigma`; empty: none.
     """
 
     model: str
@@ -45,6 +45,7 @@ class Forecast:
     intervals: tuple[Interval, ...] = ()
     trusted: bool = False
     notes: tuple[str, ...] = ()
+    correlation: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,15 @@ def test_one_risky_weight_is_the_closed_form():
         assert 0.0 < t.error < 0.02
 
 
+def test_the_believed_correlation_travels_in_the_order_of_the_deviations():
+    problem, drift = weights({USDC: 0.3, WBTC: 0.3, WETH: 0.4})
+    found = forecast(problem, drift, told({USDC: 0.0, WETH: 0.9, WBTC: 0.7}, 0.6), mandate())
+    assert [t for t, _ in found.sigma] == [USDC, WBTC, WETH]
+    assert found.correlation == ((1.0, 0.0, 0.0), (0.0, 1.0, 0.6), (0.0, 0.6, 1.0))
+    codec = Codec(MODEL)
+    assert codec.loads(Forecast, codec.dumps(found)) == found
+
+
 def test_both_edges_of_every_band_are_told():
     problem, drift = weights({USDC: 0.3, WETH: 0.4, WBTC: 0.3})
     found = forecast(problem, drift, told({USDC: 0.0, WETH: 0.9, WBTC: 0.7}), mandate())

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from keeper.units import SECONDS_PER_YEAR
 
-_BISECTIONS = 200
-"""Enough for two doubles to meet."""
+_STEPS = 100
+"""Newton's method needs ten at most, but where two roots are one and each step halves what is left."""
+_ROUNDING = 1e-15
 
 
 def years(seconds: int) -> float:
@@ -64,7 +65,7 @@ class NoTrade:
 def no_trade(risk: float, speed: float, proportional: float, fixed: float) -> NoTrade:
     """The best region for `risk` = γσ² and `speed` = s, the volatility of the weight itself, both a year.
 
-    Solves V'(inner) = V'(outer) = c and V(outer) - V(inner) = k + c(outer - inner) by bisection on the loss rate λ.
+    Solves V'(inner) = V'(outer) = c and V(outer) - V(inner) = k + c(outer - inner) by Newton's method on the loss rate.
     Without risk nothing is worth a trade: the region is infinite. Without any cost it is a point.
     """
     if risk <= 0.0 or speed <= 0.0:
@@ -73,50 +74,44 @@ def no_trade(risk: float, speed: float, proportional: float, fixed: float) -> No
         return NoTrade(0.0, 0.0, 0.0, risk, speed, 0.0)
     cubic = risk / 6.0
     slope = proportional * speed**2 / 2.0
-    low = 3.0 * cubic ** (1.0 / 3.0) * (slope / 2.0) ** (2.0 / 3.0)  # where λx - ax³ just reaches the slope
-    high = max(2.0 * low, 1e-12)
-    while _surplus(high, cubic, slope, speed) < fixed:
-        high *= 2.0
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2.0
-        if middle in (low, high):
+    rate = 3.0 * cubic ** (1.0 / 3.0) * (slope / 2.0) ** (2.0 / 3.0)  # where λx - ax³ just reaches the slope
+    if fixed <= 0.0:
+        edge = (slope / (2.0 * cubic)) ** (1.0 / 3.0)
+        return NoTrade(edge, edge, rate, risk, speed, proportional)
+    rate, worth = max(2.0 * rate, 1e-12), fixed * speed**2 / 2.0
+    while _excess(rate, cubic, slope, *_edges(rate, cubic, slope)) < worth:
+        rate *= 2.0
+    for _ in range(_STEPS):  # the excess is convex in the rate, with slope (outer² - inner²)/2: no way back from above
+        inner, outer = _edges(rate, cubic, slope)
+        if outer <= inner:
             break
-        if _surplus(middle, cubic, slope, speed) < fixed:
-            low = middle
-        else:
-            high = middle
-    inner, outer = _edges(high, cubic, slope)
-    return NoTrade(outer, inner, high, risk, speed, proportional)
+        more = 2.0 * (_excess(rate, cubic, slope, inner, outer) - worth) / (outer**2 - inner**2)
+        if more <= _ROUNDING * rate:
+            break
+        rate -= more
+    inner, outer = _edges(rate, cubic, slope)
+    return NoTrade(outer, inner, rate, risk, speed, proportional)
 
 
 def _edges(rate: float, cubic: float, slope: float) -> tuple[float, float]:
     """The two points where rate*x - cubic*x³ = slope, below and above its top."""
-    top = math.sqrt(rate / (3.0 * cubic))
-    zero = math.sqrt(rate / cubic)
-    return _root(rate, cubic, slope, 0.0, top), _root(rate, cubic, slope, zero, top)
+    return _root(rate, cubic, slope, slope / rate), _root(rate, cubic, slope, math.sqrt(rate / cubic))
 
 
-def _root(rate: float, cubic: float, slope: float, below: float, above: float) -> float:
-    """Bisects between `below`, where the curve is at most the slope, and `above`, where it is at least that."""
-    for _ in range(_BISECTIONS):
-        middle = (below + above) / 2.0
-        if middle in (below, above):
+def _root(rate: float, cubic: float, slope: float, x: float) -> float:
+    """Newton's way from `x`, where the concave curve is below the slope, to where it meets it: always onwards."""
+    for _ in range(_STEPS):
+        short, steep = slope - rate * x + cubic * x**3, rate - 3.0 * cubic * x * x
+        if short <= 0.0 or abs(short) <= _ROUNDING * x * abs(steep):
             break
-        if rate * middle - cubic * middle**3 < slope:
-            below = middle
-        else:
-            above = middle
-    return below
+        x += short / steep
+    return x
 
 
-def _surplus(rate: float, cubic: float, slope: float, speed: float) -> float:
-    """What a trade from outer to inner edge gains beyond its proportional cost: the fixed cost it can bear."""
-    inner, outer = _edges(rate, cubic, slope)
-
-    def integral(x: float) -> float:
-        return rate * x * x / 2.0 - cubic * x**4 / 4.0 - slope * x
-
-    return (2.0 / speed**2) * (integral(outer) - integral(inner))
+def _excess(rate: float, cubic: float, slope: float, inner: float, outer: float) -> float:
+    """The area between the curve and the slope: the fixed cost that a trade between the edges can bear, times s²/2."""
+    area = rate * (outer**2 - inner**2) / 2.0 - cubic * (outer**4 - inner**4) / 4.0
+    return area - slope * (outer - inner)
 
 
 def weight_speeds(weights: tuple[float, ...], sigmas: tuple[float, ...]) -> tuple[float, ...]:

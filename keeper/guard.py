@@ -81,7 +81,8 @@ def preflight(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate) 
 
 
 def _watched(snapshot: Snapshot, vault: Vault) -> set[Address]:
-    pools = (snapshot.venue(p) for p in vault.venues)
+    allowed = set(vault.venues)
+    pools = (v for v in snapshot.venues if v.pool in allowed)
     return {t.address for t in vault.tokens} | {t for pool in pools for t in pool.tokens}
 
 

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import is_
 
 from keeper.model import Cost, Fill, Leg, Snapshot, Venue
 from keeper.plan.routing.kernel import Floats
@@ -11,12 +12,13 @@ from keeper.plan.routing.network import Network, network
 from keeper.plan.routing.solve import gains, offers, settle
 from keeper.units import Address, bps_down
 
-_REMEMBERED = 64
+_REMEMBERED = 16
+"""Markets: a block's vaults share one or a few, and each holds megabytes."""
 _AT_REST = 1e-12
 """Arbitrage worth less than this share of the pools' depth is rounding."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Market:
     """The pools that may be used, at the snapshot's block.
 
@@ -29,11 +31,12 @@ class Market:
     gas_value: float
     max_slippage: int
 
-    def price(self, token: Address) -> float:
-        return dict(self.prices)[token]
+    @functools.cached_property
+    def _by_pool(self) -> dict[Address, Venue]:
+        return {v.pool: v for v in self.venues}
 
     def venue(self, pool: Address) -> Venue:
-        return next(v for v in self.venues if v.pool == pool)
+        return self._by_pool[pool]
 
     def leg(self, fill: Fill, amount_in: int) -> Leg:
         """The leg of a fill; `amount_in` may be ALL_RECEIVED."""
@@ -71,16 +74,34 @@ class Graph:
     prices: Floats
 
 
-@functools.lru_cache(_REMEMBERED)
 def graph(market: Market) -> Graph | None:
     """The pools that hold something, None when none does; remembered for the vaults that share them."""
-    prices = dict(market.prices)
-    priced = [v for v in market.venues if set(v.tokens) <= prices.keys()]
+    return _graph(_Same(market.venues), market.prices, market.gas_value)
+
+
+class _Same:
+    """Venues as a key: the very same objects. Comparing every tick of hundreds of pools costs more than a solve."""
+
+    def __init__(self, venues: tuple[Venue, ...]) -> None:
+        self.venues, self.hash = venues, hash(tuple(map(id, venues)))
+
+    def __hash__(self) -> int:
+        return self.hash
+
+    def __eq__(self, other: object) -> bool:
+        same = isinstance(other, _Same) and len(self.venues) == len(other.venues)
+        return same and all(map(is_, self.venues, other.venues))  # type: ignore[attr-defined]
+
+
+@functools.lru_cache(_REMEMBERED)
+def _graph(same: _Same, prices: tuple[tuple[Address, float], ...], gas_value: float) -> Graph | None:
+    values = dict(prices)
+    priced = [v for v in same.venues if set(v.tokens) <= values.keys()]
     found = (ladder(venue) for venue in priced)  # type: ignore[arg-type]  # frozen values hash; a protocol cannot say so
     ladders = [one for one in found if one is not None]
     if not ladders:
         return None
-    raw = network(ladders, prices, market.gas_value)
+    raw = network(ladders, values, gas_value)
     rest, start = settle(raw)
     if gains(raw, start, *offers(raw, start)).max() <= _AT_REST * float(raw.steps[:, 2].max()):
         return Graph(raw, None, start)
@@ -91,8 +112,9 @@ def opener(
     snapshot: Snapshot, pools: Sequence[Address], base: Address, gas_price: int, max_slippage: int
 ) -> Callable[[], Market]:
     """A function that gives the market of `pools` at the snapshot's oracle prices."""
+    known = {v.pool: v for v in snapshot.venues}
     market = Market(
-        tuple(snapshot.venue(p) for p in pools),
+        tuple(known[p] for p in pools),
         tuple((r.token, r.price_x36 / 1e36) for r in snapshot.rounds),
         base,
         gas_price * snapshot.native.price_x36 / 1e36,

@@ -52,6 +52,9 @@ class UniswapV3Pool:
     word_to: int
     ticks: tuple[tuple[int, int], ...]
 
+    def __hash__(self) -> int:  # of what tells one state of a pool from another; equality still asks for every tick
+        return hash((self.pool, self.sqrt_price_x96, self.liquidity))
+
     @property
     def adapter(self) -> int:
         return ADAPTER

@@ -58,7 +58,7 @@ def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, s
         problem, drift = vault.problem(snapshot, mandate), vault.drift(snapshot, mandate)
     except Refusal as error:  # such as a lending market without a price of its own
         return Decision(Refused((Reason(error.code, f"{mandate.name}: {error}"),)), state, None, None)
-    expected = forecasting.forecast(problem, drift, beliefs, mandate)
+    expected = forecasting.forecast(problem, drift, beliefs, mandate, base_fee=snapshot.head.base_fee)
     if drift.distance <= 1.0:
         plan = Plan((), None, Cost(), Cost(), "inside the band: " + _nearest(drift))
         return Decision(Hold(plan), replace(state, acting=False), drift, expected)

@@ -73,14 +73,29 @@ def clean(times: Sequence[int], prices: Sequence[float], now: int, drop: bool = 
 
 def _outliers(logs: Array) -> NDArray[np.bool_]:
     odd = np.zeros(len(logs), dtype=bool)
-    if len(logs) < _NEAR + 3:
-        return odd
     moves = np.abs(np.diff(logs))
+    if len(logs) < _NEAR + 3 or not (moves > OUTLIER_LEAST).any():
+        return odd
     before = np.lib.stride_tricks.sliding_window_view(moves, _NEAR).max(axis=1)  # ends at moves[i + _NEAR - 1]
     jump, usual = moves[_NEAR:-1], before[: len(moves) - _NEAR - 1]
     back = np.abs(logs[_NEAR + 2 :] - logs[_NEAR:-2])
     found = (jump > np.maximum(OUTLIER_FACTOR * usual, OUTLIER_LEAST)) & (back < _BACK * jump)
     odd[_NEAR + 1 : -1] = found
+    return odd
+
+
+def wicks(opened: Array, high: Array, low: Array, close: Array) -> NDArray[np.bool_]:
+    """Which bars have a range that no market made: OUTLIER_FACTOR times any of the sixteen before, and back at the end.
+
+    Somebody swung a pool and put it back, or a figure is wrong. Known at the end of the bar itself.
+    """
+    ranges = np.log(high / low)
+    odd = np.zeros(len(ranges), dtype=bool)
+    if len(ranges) <= _NEAR or not (ranges > OUTLIER_LEAST).any():
+        return odd
+    usual = np.lib.stride_tricks.sliding_window_view(ranges, _NEAR).max(axis=1)[:-1]
+    back = np.abs(np.log(close / opened))[_NEAR:] < _BACK * ranges[_NEAR:]
+    odd[_NEAR:] = (ranges[_NEAR:] > np.maximum(OUTLIER_FACTOR * usual, OUTLIER_LEAST)) & back
     return odd
 
 
@@ -140,11 +155,11 @@ def from_ohlc(
     return Bars(step_s, grid, carried, full_high, full_low, square, elapsed, reach)
 
 
-def resample(ticks: Ticks, now: int, step_s: int = HOUR_S, keep: int | None = None) -> Bars:
+def resample(ticks: Ticks, now: int, step_s: int = HOUR_S, keep: int | None = None, extremes: bool = True) -> Bars:
     """The last `keep` complete bars up to `now`, from ticks stamped in (end - step, end]; all of them without `keep`.
 
     High and low are of the prices seen and the one carried in, but `reach` stays nan: a feed's few prices an hour
-    understate a range. A bar that is not over yet is left out.
+    understate a range; nan without `extremes`. A bar that is not over yet is left out.
     """
     last = now // step_s * step_s
     if len(ticks.times) == 0 or ticks.times[0] > last:
@@ -161,8 +176,9 @@ def resample(ticks: Ticks, now: int, step_s: int = HOUR_S, keep: int | None = No
     before = ticks.prices[since[0] - 1] if since[0] > 0 else math.nan
     gap = (first - step_s - int(ticks.times[since[0] - 1])) // step_s if since[0] > 0 else 0
     carried, square, elapsed = _returns(known, before, gap)
-    high, low = _extremes(ticks.prices, since, upto, seen)
-    return Bars(step_s, ends, carried, high, low, square, elapsed, np.full(len(ends), np.nan))
+    unknown = np.full(len(ends), np.nan)
+    high, low = _extremes(ticks.prices, since, upto, seen) if extremes else (unknown, unknown)
+    return Bars(step_s, ends, carried, high, low, square, elapsed, unknown)
 
 
 def tail(times: Sequence[int], bars: int, step_s: int = HOUR_S) -> int:

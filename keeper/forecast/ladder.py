@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keeper.forecast.bars import HOUR_S, Array, Bars
 
@@ -70,24 +71,34 @@ def columns(bars: Bars, ranged: bool) -> Array:
         rates[k] = np.where(np.isfinite(rates[k]), rates[k], rates[k + 1])
     rows = [np.ones(len(bars)), *(np.log(np.maximum(r, FLOOR)) for r in rates)]
     if ranged:
-        angle = 2.0 * math.pi * (bars.ends // HOUR_S % 24) / 24.0
-        rows += [np.sin(angle), np.cos(angle), np.sin(2.0 * angle), np.cos(2.0 * angle)]
+        rows += list(_waves(bars.ends))
     found = np.stack(rows, axis=1)
     found[: LONGEST - 1] = np.nan
     return found
 
 
-def last_row(bars: Bars) -> Array:
-    """The last row of `columns(bars, False)`, without the others: what a tick needs."""
+def last_row(bars: Bars, ranged: bool = False) -> Array:
+    """The last row of `columns(bars, ranged)`, without the others: what a tick needs."""
+    windows = RANGES if ranged else SQUARES
     if len(bars) < LONGEST:
-        return np.full(len(SQUARES) + 1, np.nan)
+        return np.full(len(windows) + (5 if ranged else 1), np.nan)
+    known = np.isfinite(bars.reach) if ranged else None
+    total = bars.square if known is None else np.where(known, bars.reach, 0.0)
+    weight = bars.elapsed if known is None else known.astype(np.float64)
     logs: list[float] = []
     longer = math.nan
-    for hours in reversed(SQUARES):
-        took = float(bars.elapsed[-hours:].sum())
-        longer = float(bars.square[-hours:].sum()) / took if took > 0.5 else longer
+    for hours in reversed(windows):
+        took = float(weight[-hours:].sum())
+        longer = float(total[-hours:].sum()) / took if took > 0.5 else longer
         logs.append(math.log(max(longer, FLOOR)) if math.isfinite(longer) else math.nan)
-    return np.array([1.0, *reversed(logs)])
+    waves = _waves(bars.ends[-1:])[:, 0].tolist() if ranged else []
+    return np.array([1.0, *reversed(logs), *waves])
+
+
+def _waves(ends: NDArray[np.int64]) -> Array:
+    """The hour of the day, twice round and once, one column a bar."""
+    angle = 2.0 * math.pi * (ends // HOUR_S % 24) / 24.0
+    return np.stack((np.sin(angle), np.cos(angle), np.sin(2.0 * angle), np.cos(2.0 * angle)))
 
 
 def extremes(bars: Bars, hours: int) -> tuple[Array, Array, Array]:

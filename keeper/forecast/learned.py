@@ -34,6 +34,11 @@ class Network:
     scale: float
 
 
+def network_name(ranged: bool) -> str:
+    """Of the network trained on tokens whose ranges are known, or on the others."""
+    return "learned-range" if ranged else "learned"
+
+
 def inputs(bars: Bars) -> Array:
     """What the network sees of each bar: rates against longer ones, signed moves, hour of day and of week."""
     measure = reach_rate if bars.ranged else rate

@@ -27,26 +27,28 @@ class Chance:
 
 
 @lru_cache(maxsize=8)
-def _unit_paths(tokens: int, spread: float, seed: int, paths: int, steps: int) -> Array:
-    """Uncorrelated motions of variance 1 over the horizon, (tokens, steps * paths), scaled by each path's `_mixing`.
+def _unit_paths(tokens: int, seed: int, paths: int, steps: int) -> Array:
+    """Uncorrelated motions of variance 1 over the horizon, (tokens, steps * paths); the second half of paths mirrors.
 
     Kept, because every vault of a tick needs the same: at most eight arrays of half a megabyte.
     """
     half = np.random.default_rng(seed).standard_normal((tokens, steps, paths // 2)) / math.sqrt(steps)
     walked = np.cumsum(half, axis=1)
-    found = np.concatenate((walked, -walked), axis=2) * _mixing(paths, spread, seed)
+    found = np.concatenate((walked, -walked), axis=2)
     found.flags.writeable = False
     return found.reshape(tokens, -1)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _mixing(paths: int, spread: float, seed: int) -> Array:
     """Square roots of log-normal variances of mean 1, one a path, the same for both halves; stratified, shuffled."""
     draws = np.random.default_rng(seed + 1)
     half = paths // 2
     uniform = (draws.permutation(half) + 0.5) / half
     root = np.exp(0.5 * (spread * ndtri(uniform) - 0.5 * spread**2))
-    return np.concatenate((root, root))
+    found: Array = np.concatenate((root, root))
+    found.flags.writeable = False
+    return found
 
 
 def joint_paths(
@@ -58,8 +60,9 @@ def joint_paths(
     variances of a path: in a storm everything moves. Raises LinAlgError when `correlation` is not positive definite.
     """
     root = np.linalg.cholesky(correlation + _JITTER * np.eye(len(deviations))) * deviations[:, None]
-    walked: Array = root @ _unit_paths(len(deviations), spread, seed, paths, steps)
-    return walked.reshape(len(deviations), steps, paths)
+    walked: Array = (root @ _unit_paths(len(deviations), seed, paths, steps)).reshape(len(deviations), steps, paths)
+    walked *= _mixing(paths, spread, seed)
+    return walked
 
 
 def weight_chances(

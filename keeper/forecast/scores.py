@@ -102,7 +102,7 @@ def _block_sums(values: Array, block: int) -> Array:
 def score(
     model: str,
     baseline: str,
-    measure: Literal["qlike", "brier"],
+    measure: Literal["qlike", "brier", "absolute"],
     horizon_s: int,
     losses: tuple[Array, Array],
     block: int,

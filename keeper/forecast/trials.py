@@ -9,7 +9,6 @@ from keeper.forecast.bars import HOUR_S, Array, Bars
 from keeper.forecast.contest import Contest, align
 from keeper.forecast.covariance import shrunk, span_returns
 from keeper.forecast.ladder import extremes, rate
-from keeper.forecast.levels import chance_below, fit_level, quantiles
 from keeper.forecast.paths import joint_paths, ratio_chance, weight_chances
 from keeper.forecast.regime import crisis_rate, regime
 from keeper.forecast.shape import fit_shape
@@ -117,46 +116,6 @@ def moods(bars: Bars, forecasts: Array, start: int) -> list[str]:
             crisis = crisis_rate(forecasts[max(0, i - WINDOW_H) : i + 1])
         called[i] = regime(float(forecasts[i]), float(week[i]), crisis)
     return called
-
-
-@dataclass(frozen=True, slots=True)
-class LevelTrial:
-    """A row a forecast: absolute errors of the median, of "as now", of "as usual"; whether the 90 % interval held."""
-
-    own: Array
-    now: Array
-    usual: Array
-    inside: Array
-
-
-def level_trial(values: Array, steps: int, logarithmic: bool, window: int) -> LevelTrial:
-    """Forecasts `steps` ahead at every step after the first `window`, refitted every `steps` on the last `window`."""
-    rows: list[tuple[float, float, float, float]] = []
-    model = None
-    for i in range(window, len(values) - steps):
-        if (i - window) % steps == 0:
-            model = fit_level(values[i - window : i + 1], steps, logarithmic)
-        if model is None:
-            continue
-        told, came = quantiles(model, float(values[i])), float(values[i + steps])
-        usual = float(np.median(values[i - window : i + 1]))
-        inside = float(told[0] <= came <= told[-1])
-        rows.append((abs(came - told[2]), abs(came - values[i]), abs(came - usual), inside))
-    return LevelTrial(*np.array(rows).reshape(-1, 4).T)
-
-
-def fall_trial(values: Array, steps: int, share: float, window: int) -> tuple[Array, Array, Array]:
-    """P(a positive level falls by `share` of itself within `steps`), whether it did, and the frequency so far."""
-    hit, chance = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    lowest = np.lib.stride_tricks.sliding_window_view(values[1:], steps).min(axis=1)
-    hit[: len(values) - steps] = lowest <= (1.0 - share) * values[:-steps]
-    model = None
-    for i in range(window, len(values) - steps):
-        if (i - window) % steps == 0:
-            model = fit_level(values[i - window : i + 1], steps, True)
-        if model is not None:
-            chance[i] = chance_below(model, float(values[i]), (1.0 - share) * float(values[i]))
-    return chance, hit, frequency(hit, steps, window)
 
 
 def return_trial(bars: Bars, rates: Array, hours: int, start: int) -> Array:

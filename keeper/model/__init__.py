@@ -4,7 +4,21 @@ Everything here is frozen and holds plain data, so that a tick can be stored, re
 are integers in raw units; floats appear only in problems, beliefs, forecasts and costs: they propose, never dispose.
 """
 
-from keeper.model.belief import Beliefs, Fit, Knowledge, Regime, Resolved, Score, Shape, TokenBelief, Variance
+from keeper.model.belief import (
+    LEVEL_GRID,
+    Beliefs,
+    Fit,
+    Knowledge,
+    Level,
+    LevelBelief,
+    Record,
+    Regime,
+    Resolved,
+    Score,
+    Shape,
+    TokenBelief,
+    Variance,
+)
 from keeper.model.chain import (
     Feed,
     Fill,
@@ -27,6 +41,7 @@ from keeper.model.decision import (
     Hold,
     Interval,
     Outcome,
+    Outlook,
     Refused,
     Touch,
     Verdict,
@@ -61,9 +76,11 @@ from keeper.model.plan import (
 )
 from keeper.model.reading import Failed, Question, Read
 from keeper.model.vault import (
+    Candles,
     Drift,
     HealthProblem,
     History,
+    LevelSeries,
     Problem,
     Quantity,
     RangeProblem,
@@ -75,6 +92,7 @@ from keeper.model.vault import (
 
 __all__ = [
     "ALL_RECEIVED",
+    "LEVEL_GRID",
     "MAX_LEGS",
     "MOVES",
     "UNRESOLVED",
@@ -83,6 +101,7 @@ __all__ = [
     "Attempt",
     "Beliefs",
     "Candidate",
+    "Candles",
     "Cleared",
     "Cost",
     "Decision",
@@ -106,6 +125,9 @@ __all__ = [
     "Interval",
     "Knowledge",
     "Leg",
+    "Level",
+    "LevelBelief",
+    "LevelSeries",
     "LeverageMove",
     "Limits",
     "Mandate",
@@ -115,6 +137,7 @@ __all__ = [
     "Move",
     "Order",
     "Outcome",
+    "Outlook",
     "Piece",
     "Plan",
     "Policy",
@@ -128,6 +151,7 @@ __all__ = [
     "RangeProblem",
     "Read",
     "Reason",
+    "Record",
     "Refused",
     "Regime",
     "Resolved",

@@ -9,6 +9,7 @@ Regime = Literal["calm", "rising", "crisis", "unknown"]
 Knowledge = Literal["fitted", "short", "constant", "dead", "unknown"]
 """fitted: models compete. short: too little history for them, the baseline speaks. constant: the price never moved.
 dead: its feed went silent. unknown: nothing to go by."""
+_NEVER = Timestamp(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Score:
 
     model: str
     baseline: str
-    measure: Literal["qlike", "brier"]
+    measure: Literal["qlike", "brier", "absolute"]
     horizon_s: int
     loss: float
     baseline_loss: float
@@ -70,6 +71,67 @@ class Resolved:
     horizon_s: int
     moves: tuple[tuple[Address, float, float, bool], ...]
     touches: tuple[tuple[str, str, float, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The live record of one vault's forecasts by one model over one horizon, once some of them are resolved.
+
+    `trusted` is False while its touches do no better than the unconditional frequency over the window; `note` says so.
+    `disturbed` forecasts lost their touches to an action or a deposit, `coverage` is the share of 90 % intervals that
+    held, 1.0 where none is resolved; `calibration` holds (mean probability, frequency, count) by tenth of probability.
+    """
+
+    vault: Address
+    model: str
+    horizon_s: int
+    trusted: bool
+    note: str
+    resolved: int
+    disturbed: int
+    coverage: float
+    scores: tuple[Score, ...]
+    calibration: tuple[tuple[float, float, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """value(t + h) = shift + slope·value(t) + residual, in logs when `logarithmic`; slope within [0, 1].
+
+    A slope of 1 without shift is "as now". The least value within the horizon has a line of its own. `residuals` and
+    `lowest` are the two lines' residuals, as quantiles at LEVEL_GRID.
+    """
+
+    logarithmic: bool
+    shift: float
+    slope: float
+    residuals: tuple[float, ...]
+    low_shift: float
+    low_slope: float
+    lowest: tuple[float, ...]
+
+
+LEVEL_GRID = (0.01, 0.025, *(k / 20 for k in range(1, 20)), 0.975, 0.99)
+"""Probabilities at which the quantiles of a level are held."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelBelief:
+    """What is believed of a level over `horizon_s`: "gas" in gwei, or "supply" or "borrow" and a token, rates a year.
+
+    `last` was its value at `last_at`. Walk-forward: `trusted` is False where its median did not beat "as now", which
+    then it says too, and `falls_trusted` where the chance of a fall did not beat its frequency.
+    """
+
+    name: str
+    horizon_s: int
+    level: Level
+    last: float
+    last_at: Timestamp
+    trusted: bool
+    falls_trusted: bool
+    note: str
+    scores: tuple[Score, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +179,8 @@ class Beliefs:
     tokens: tuple[TokenBelief, ...] = ()
     pooled: tuple[Fit, ...] = ()
     """Models fitted on all tokens together."""
+    seen_at: Timestamp = _NEVER
+    """Of the block whose prices they were last brought up to date with; 0: since the fit never."""
+    levels: tuple[LevelBelief, ...] = ()
+    records: tuple[Record, ...] = ()
+    """Live: which models have lost the right to act before a band breaks."""

@@ -185,6 +185,10 @@ class Market(Protocol):
         """The market's own oracle price, in its own base units per whole token."""
         ...
 
+    def rates(self, asset: Address) -> tuple[float, float]:
+        """What supplying earns and borrowing costs now, a year, as simple fractions; 0.0 where there is none."""
+        ...
+
     def flash_premium(self, amount_raw: int) -> int:
         """Raw units due on top of a flash loan, rounded as the market rounds."""
         ...

@@ -1,5 +1,6 @@
 """What the keeper thinks, decides and learns of the outcome."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,11 +32,53 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """Where a level will be: "gas" in gwei, "supply" or "borrow" and a token as rates a year.
+
+    Quantiles at `probabilities`, rising: `final` of its value at the end of the horizon, `lowest` of its least value on
+    the way. `trusted` is False where its median did not beat "as now", `falls_trusted` where `reaches` did not beat the
+    frequency of such falls: then nothing should wait for it.
+    """
+
+    name: str
+    horizon_s: int
+    now: float
+    probabilities: tuple[float, ...]
+    final: tuple[float, ...]
+    lowest: tuple[float, ...]
+    trusted: bool
+    falls_trusted: bool
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        return self.final[len(self.final) // 2]
+
+    def reaches(self, value: float) -> float:
+        """P(it is at or under `value` at some time within the horizon); 1.0 where it is already."""
+        if value >= self.now:
+            return 1.0
+        return _between(value, self.lowest, self.probabilities)
+
+
+def _between(x: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> float:
+    """ys at x, linear between rising xs; 0.0 below them, the last above."""
+    above = bisect_right(xs, x)
+    if above == 0:
+        return 0.0
+    if above == len(xs):
+        return ys[-1]
+    width = xs[above] - xs[above - 1]
+    return ys[above - 1] + (ys[above] - ys[above - 1]) * (x - xs[above - 1]) / width
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """Distributions over the mandate's horizon: each token's standard deviation of log price, and touches.
 
     `trusted` is False when the touches may not be acted upon before a band breaks; `notes` say what is known too
     little of, a sentence each. `correlation` is of the log prices, a row a token in the order of `sigma`; empty: none.
+    `levels` are gas and rates, where they are believed anything of.
     """
 
     model: str
@@ -46,6 +89,11 @@ class Forecast:
     trusted: bool = False
     notes: tuple[str, ...] = ()
     correlation: tuple[tuple[float, ...], ...] = ()
+    levels: tuple[Outlook, ...] = ()
+
+    def level(self, name: str) -> Outlook | None:
+        """The outlook of a level by its name; None where nothing is believed of it."""
+        return next((one for one in self.levels if one.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,9 @@ class HealthProblem:
     low: float
     target: float
     high: float
+    supply_rate: float = 0.0
+    """What the collateral earns now and `borrow_rate` what the debt costs, fractions a year."""
+    borrow_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +199,39 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Candles:
+    """A token's hourly bars from a pool's swaps or a file, stamped by their ends, rising multiples of an hour.
+
+    In whatever hardly moves against the quote currency: only their shape is used, never their level.
+    """
+
+    token: Address
+    source: str
+    ends: tuple[Timestamp, ...]
+    opens: tuple[float, ...]
+    highs: tuple[float, ...]
+    lows: tuple[float, ...]
+    closes: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSeries:
+    """A rate or a gas price by the hour: its last value and its least within each, stamped by the hours' ends."""
+
+    name: str
+    ends: tuple[Timestamp, ...]
+    values: tuple[float, ...]
+    lows: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """The current snapshot and the compact series behind it."""
+    """The current snapshot and the compact series behind it: what fits are made of.
+
+    The one that a tick records holds the snapshot alone: a decision sees the past through its beliefs.
+    """
 
     snapshot: Snapshot
     series: tuple[Series, ...]
+    candles: tuple[Candles, ...] = ()
+    levels: tuple[LevelSeries, ...] = ()

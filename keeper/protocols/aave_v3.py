@@ -12,7 +12,7 @@ from keeper import errors
 from keeper.model import MarketAction
 from keeper.protocols import aave_v3_math as aave
 from keeper.protocols.aave_v3_reserve import Reserve
-from keeper.units import BPS, UINT256_MAX, WAD, Address, Bps, Timestamp, Wad
+from keeper.units import BPS, RAY, UINT256_MAX, WAD, Address, Bps, Timestamp, Wad
 
 LIQUIDITY = "LIQUIDITY"
 """Code of a refusal where the chain runs out of the token itself: its revert depends on the token."""
@@ -132,6 +132,10 @@ class AaveV3Market:
     def price(self, asset: Address) -> int:
         """The oracle's price of the asset; an account in e-mode may be valued at its category's instead."""
         return _priced(self._reserve(asset)[1].price, asset)
+
+    def rates(self, asset: Address) -> tuple[float, float]:
+        reserve = self._reserve(asset)[1]
+        return reserve.liquidity_rate / RAY, reserve.variable_rate / RAY
 
     def flash_premium(self, amount_raw: int) -> int:
         return aave.percent_mul_half_up(amount_raw, self.flash_total)

@@ -128,6 +128,8 @@ class LeverageVault:
             low=goal.low / WAD,
             target=goal.target / WAD,
             high=goal.high / WAD,
+            supply_rate=market.rates(collateral.address)[0],
+            borrow_rate=market.rates(debt.address)[1],
         )
 
     def after(self, snapshot: Snapshot, plan: Plan, timestamp: Timestamp) -> Prediction:

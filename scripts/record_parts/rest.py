@@ -6,11 +6,13 @@ import numpy as np
 from record_parts.common import BLOCK_H, CHAMPION, SEED, START, Lines, span, table
 from record_parts.data import NAMES, rows_of
 
-from keeper.forecast import paths, scores
+from keeper.forecast import levels, paths, scores
 from keeper.forecast import trials as trial
 from keeper.forecast.bars import HOUR_S, Array, Bars
 from keeper.forecast.contest import Contest
+from keeper.forecast.fit import LEAST_TOUCHED
 from keeper.forecast.ladder import extremes, rate
+from keeper.forecast.walk import frequency
 
 BANDS = (0.01, 0.02)
 
@@ -74,24 +76,27 @@ def level_section() -> Lines:
         ("USDC borrow rate, 1 h", column("polygon_aave_v3_usdc_1m_2023-08.csv.gz", 3), 60, True, 1_440),
         ("WETH borrow rate, 1 h", column("polygon_aave_v3_weth_1m_2023-08.csv.gz", 3), 60, True, 1_440),
     )
-    yield "Mean absolute error relative to two naive forecasts (under 1 wins), and the share inside the 90 % interval:"
+    yield (
+        "Mean absolute error relative to two naive forecasts (under 1 wins), the share inside the 90 % interval, and "
+        "the Brier skill of the chance that it falls by a tenth within the horizon, against the frequency so far:"
+    )
     yield ""
-    rows = []
+    rows, lost = [], []
     for name, values, steps, logarithmic, window in cases:
-        t = trial.level_trial(values, steps, logarithmic, window)
-        ratios = (f"{t.own.mean() / base.mean():.3f}" for base in (t.now, t.usual))
-        rows.append([name, *ratios, f"{t.inside.mean():.3f}", f"{len(t.own):,}"])
-    yield from table(("level", "against as now", "against as usual", "90 % interval", "forecasts"), rows)
-    lost = [
-        f"{row[0]} against {base}"
-        for row in rows
-        for base, at in (("as now", 1), ("as usual", 2))
-        if float(row[at]) >= 1
-    ]
-    chance, hit, usual = trial.fall_trial(gas, 30, 0.1, 1_440)
-    found = scores.skill((chance - hit) ** 2, (usual - hit) ** 2, 60, SEED)
-    yield f"Gas falls 10 % within 30 min: Brier skill {span(found)} over {found.count:,} minutes of three days."
-    yield ""
-    lost += ["gas touches"] if found.value <= 0.0 else []
+        walked = levels.walk_level(values, steps, logarithmic, window)
+        errors = levels.losses(walked, values)
+        own = np.nanmean(errors[levels.OWN])
+        ratios = {base: own / np.nanmean(errors[base]) for base in (levels.NOW, levels.USUAL)}
+        usual = frequency(walked.hit, steps, window)
+        fell = "rarely" if np.nanmean(walked.hit) < LEAST_TOUCHED else ""
+        if not fell:
+            found = scores.skill((walked.chance - walked.hit) ** 2, (usual - walked.hit) ** 2, 2 * steps, SEED)
+            fell = span(found)
+            lost += [f"{name}, the fall"] if found.value <= 0.0 else []
+        lost += [f"{name} against {base}" for base, ratio in ratios.items() if ratio >= 1.0]
+        count = int(np.isfinite(errors[levels.OWN]).sum())
+        rows.append([name, *(f"{r:.3f}" for r in ratios.values()), f"{levels.inside(walked):.3f}", fell, f"{count:,}"])
+    yield from table(("level", *(f"against {b}" for b in (levels.NOW, levels.USUAL)), "90 % interval", "falls a tenth",
+                      "forecasts"), rows)  # fmt: skip
     yield "It does not win: " + ("; ".join(lost) if lost else "nowhere here.")
     yield ""

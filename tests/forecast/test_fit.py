@@ -8,9 +8,10 @@ import pytest
 
 from keeper.codec import MODEL, Codec
 from keeper.forecast import fit, refresh
+from keeper.forecast.believed import annual_volatility
 from keeper.forecast.contest import ALL
-from keeper.forecast.fit import DEAD_S, HORIZONS_H, annual_volatility
 from keeper.forecast.ladder import FLOOR
+from keeper.forecast.sight import DEAD_S, HORIZONS_H
 from keeper.model import Beliefs, History, Series, TokenBelief
 from keeper.units import SECONDS_PER_YEAR, Timestamp
 from tests.forecast.histories import NOW, STEP, USDC, WBTC, WETH, history, series, stormy

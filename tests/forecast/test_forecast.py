@@ -9,20 +9,25 @@ import pytest
 from keeper.codec import MODEL, Codec
 from keeper.costs import first_passage
 from keeper.forecast import fit, forecast
-from keeper.forecast.touch import DEFAULT_VOLATILITY, variance_at
+from keeper.forecast.touch import _standing
+from keeper.forecast.view import DEFAULT_VOLATILITY, variance_at
 from keeper.model import (
+    LEVEL_GRID,
     Beliefs,
     Drift,
     Forecast,
     HealthProblem,
+    Level,
+    LevelBelief,
     Mandate,
     Quantity,
+    Record,
     TokenBelief,
     Touch,
     Variance,
     WeightProblem,
 )
-from keeper.units import Address, Hash, Timestamp
+from keeper.units import Address, Hash, Timestamp, Wei
 from tests import scene
 from tests.forecast.histories import NOW, STEP, USDC, WBTC, WETH, history, series, stormy
 
@@ -225,3 +230,81 @@ def test_variances_between_horizons_lie_between_and_beyond_them_grow_with_time()
     assert variance_at(token, "m", 8 * STEP) == pytest.approx(18e-4)
     assert variance_at(token, "m", STEP // 2) == pytest.approx(0.5e-4)
     assert variance_at(token, "other", STEP) is None
+
+
+# --- carry, gas and rates, the live record ---------------------------------------------------------------------------
+
+
+def moved(distance: float, sigma: float, gained: float, seed: int) -> tuple[float, float]:
+    """P(a driftless normal motion meets a barrier that moves away by `gained`), simulated with a bridge; its error."""
+    steps, paths = 200, 20_000
+    rng = np.random.default_rng(seed)
+    walk = np.cumsum(rng.standard_normal((steps, paths)) * sigma / math.sqrt(steps), axis=0)
+    left = distance + walk + gained * (np.arange(1, steps + 1) / steps)[:, None]
+    before = np.concatenate((np.full((1, paths), distance), left[:-1]))
+    crossing = np.exp(-2.0 * np.maximum(before, 0.0) * np.maximum(left, 0.0) / (sigma**2 / steps))
+    chance = 1.0 - np.prod(1.0 - crossing, axis=0)
+    return float(chance.mean()), float(chance.std() / math.sqrt(paths))
+
+
+@pytest.mark.parametrize("gained", [-0.03, -0.01, 0.02])
+def test_interest_moves_the_floor_as_in_simulation(gained: float):
+    still = _standing(0.05, 0.04, gained)
+    exact = first_passage(0.05, 0.04, gained, 1.0)
+    assert first_passage(still, 0.04, 0.0, 1.0) == pytest.approx(exact, rel=1e-9)
+    found, error = moved(0.05, 0.04, gained, 1)
+    assert exact == pytest.approx(found, abs=4.0 * error)
+
+
+def test_a_dear_debt_pulls_the_health_factor_down(fitted: Beliefs):
+    problem, drift = health(1.3)
+    month = scene.mandate(horizon_s=7 * DAY)
+    for beliefs in (fitted, told({WETH: 0.9, USDC: 0.0})):
+        chances = [
+            forecast(replace(problem, supply_rate=s, borrow_rate=b), drift, beliefs, month).touches[1].probability
+            for s, b in ((0.0, 0.0), (0.02, 0.05), (0.0, 2.0))
+        ]
+        assert chances[0] < chances[1] < chances[2]
+        assert chances[2] > 1.1 * chances[0]
+    sure = forecast(replace(problem, borrow_rate=50.0), drift, told({WETH: 0.0, USDC: 0.0}), month)
+    assert [t.probability for t in sure.touches] == [1.0, 1.0]
+
+
+def level(name: str, trusted: bool, middle: float) -> LevelBelief:
+    grid = tuple(0.001 * (k - 11) for k in range(len(LEVEL_GRID)))
+    made = Level(False, middle, 0.0, grid, middle - 0.01, 0.0, grid)
+    return LevelBelief(name, DAY, made, 1.0, NOW, trusted, trusted, "because")
+
+
+def test_gas_and_rates_are_told_where_they_are_believed(fitted: Beliefs):
+    problem, drift = health(1.3)
+    problem = replace(problem, supply_rate=0.01, borrow_rate=0.04)
+    believed = (level("gas", True, 20.0), level(f"borrow {USDC}", True, 0.9), level(f"supply {WETH}", False, 0.5))
+    found = forecast(problem, drift, replace(fitted, levels=believed), mandate(), base_fee=Wei(30 * 10**9))
+    gas, rate, lent = (found.level(name) for name in ("gas", f"borrow {USDC}", f"supply {WETH}"))
+    assert gas is not None
+    assert (gas.now, gas.median) == (30.0, pytest.approx(20.0))
+    assert gas.reaches(19.99) == pytest.approx(0.5)
+    assert gas.reaches(31.0) == 1.0
+    assert rate is not None
+    assert lent is not None
+    assert (rate.now, lent.trusted, lent.note) == (0.04, False, "because")
+    calm = forecast(problem, drift, fitted, mandate())
+    assert calm.levels == ()
+    assert found.touches[0].probability > calm.touches[0].probability  # 90 % a year is believed, 4 % is paid now
+
+
+def test_a_vault_whose_live_record_lost_is_not_trusted(fitted: Beliefs):
+    problem, drift = weights({WETH: 0.5, WBTC: 0.5})
+    proven = replace(fitted, tokens=tuple(replace(t, trusted=True) for t in fitted.tokens))
+    model = forecast(problem, drift, proven, mandate()).model
+    lost = Record(scene.VAULT, model, DAY, False, "it lost", 500, 0, 0.9, ())
+    for changes, trusted in (
+        ({}, False),
+        ({"vault": WETH}, True),
+        ({"model": "another"}, True),
+        ({"trusted": True}, True),
+    ):
+        said = forecast(problem, drift, replace(proven, records=(replace(lost, **changes),)), mandate())
+        assert said.trusted is trusted
+        assert ("it lost" in said.notes) is not trusted

@@ -11,7 +11,6 @@ from keeper.forecast.garch import Garch, fit_garch, garch_variance
 from keeper.forecast.har import Har, fit_har
 from keeper.forecast.ladder import FLOOR, columns, target
 from keeper.forecast.learned import Network, correction, fit_network, inputs
-from keeper.forecast.levels import chance_below, fit_level, quantiles
 from keeper.forecast.numbers import from_fit, to_fit
 from keeper.forecast.regime import crisis_rate, regime
 from keeper.forecast.scores import qlike
@@ -185,7 +184,7 @@ def test_a_model_survives_as_named_numbers():
     assert from_fit(Network, to_fit("learned", 3_600, network)) == network
 
 
-# --- moods and levels ------------------------------------------------------------------------------------------------
+# --- moods -----------------------------------------------------------------------------------------------------------
 
 
 def test_moods():
@@ -195,43 +194,3 @@ def test_moods():
     assert regime(70.0, 50.0, crisis) == "rising"
     assert regime(50.0, 50.0, crisis) == "calm"
     assert regime(float("nan"), 50.0, crisis) == "unknown"
-
-
-def reverting(n: int, slope: float, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    level, out = 0.0, np.empty(n)
-    for i, shock in enumerate(rng.standard_normal(n).tolist()):
-        level = slope * level + shock
-        out[i] = level
-    return 50.0 + out
-
-
-@pytest.mark.parametrize("slope", [0.0, 0.6, 0.95])
-def test_a_level_reverts_as_fast_as_the_one_that_made_it(slope: float):
-    values = reverting(20_000, slope, 1)
-    level = fit_level(values, 3, logarithmic=False)
-    assert level is not None
-    assert level.slope == pytest.approx(slope**3, abs=0.03)
-    assert level.base == pytest.approx(50.0, abs=0.4)
-    told = np.array([quantiles(level, float(v)) for v in values[-3_000:-3]])
-    inside = (told[:, 0] <= values[-2_997:]) & (values[-2_997:] <= told[:, 4])
-    assert inside.mean() == pytest.approx(0.9, abs=0.02)
-
-
-def test_a_fall_is_as_likely_as_it_was():
-    values = np.exp(reverting(20_000, 0.9, 2) / 50.0)
-    level = fit_level(values, 5, logarithmic=True)
-    assert level is not None
-    now = float(np.exp(1.0))
-    assert chance_below(level, now, now) == 1.0
-    assert chance_below(level, now, 0.1 * now) == 0.0
-    fell = np.lib.stride_tricks.sliding_window_view(values[1:], 5).min(axis=1) <= 0.98 * values[:-5]
-    assert chance_below(level, now, 0.98 * now) == pytest.approx(fell.mean(), abs=0.02)
-
-
-def test_a_level_too_short_or_not_positive_is_not_fitted():
-    assert fit_level(np.ones(40), 5, False) is None
-    assert fit_level(np.zeros(400), 5, True) is None
-    still = fit_level(np.full(400, 3.0), 5, False)
-    assert still is not None
-    assert quantiles(still, 3.0) == (3.0,) * 5

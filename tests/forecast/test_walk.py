@@ -9,8 +9,9 @@ from keeper.forecast.barriers import BARRIERS, attempt
 from keeper.forecast.bars import HOUR_S, Array, Bars
 from keeper.forecast.contest import AUTO, GARCH, LEARNED, MEAN, RANGED, REACTIVE, _auto, contest, first_origin
 from keeper.forecast.ladder import extremes, target
+from keeper.forecast.levels import walk_level
 from keeper.forecast.shape import LEAST_ORIGINS
-from keeper.forecast.trials import EVERY_H, fall_trial, joint_trial, level_trial, moods
+from keeper.forecast.trials import EVERY_H, joint_trial, moods
 from keeper.forecast.walk import (
     RETRAIN_H,
     compete,
@@ -117,10 +118,12 @@ def test_no_level_sees_the_future():
     rng = np.random.default_rng(1)
     values = np.exp(0.1 * np.cumsum(rng.standard_normal(900)))
     other = np.concatenate((values[:801], rng.permutation(values[801:])))
-    was, now = (level_trial(v, 10, True, 400) for v in (values, other))
-    np.testing.assert_array_equal(was.own[: 800 - 10 - 400], now.own[: 800 - 10 - 400])
-    for a, b in zip(fall_trial(values, 10, 0.1, 400), fall_trial(other, 10, 0.1, 400), strict=True):
-        np.testing.assert_array_equal(a[: 801 - 10], b[: 801 - 10])
+    was, now = (walk_level(v, 10, True, 400) for v in (values, other))
+    for name in ("told", "usual", "chance"):
+        np.testing.assert_array_equal(getattr(was, name)[:801], getattr(now, name)[:801])
+    assert not np.array_equal(was.told[811:], now.told[811:])
+    for name in ("came", "hit"):
+        np.testing.assert_array_equal(getattr(was, name)[: 801 - 10], getattr(now, name)[: 801 - 10])
 
 
 def test_a_look_ahead_would_be_seen(worlds: tuple[Bars, Bars]):

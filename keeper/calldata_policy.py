@@ -25,12 +25,12 @@ _REST = 2**256 - 1
 
 _ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
 _LEGS = "(uint8,address,address,uint256,uint256)[]"
-_MOVE = "(bool,bool,uint256,uint256)"
+_MOVE = "(bool,bool,bool,uint256,uint256)"
 _RANGE = "(int24,int24,uint128)"
 _ENTRY: dict[str, tuple[bytes, list[str]]] = {
     # keccak of rebalance(...) with these arguments; the tests compute them anew
     "basket": (bytes.fromhex("408a318c"), [_ORDER, _LEGS]),
-    "leverage": (bytes.fromhex("9b98cf57"), [_ORDER, _LEGS, _MOVE]),
+    "leverage": (bytes.fromhex("c54eb80e"), [_ORDER, _LEGS, _MOVE]),
     "range": (bytes.fromhex("5b1aa2a9"), [_ORDER, _LEGS, _RANGE]),
 }
 
@@ -159,11 +159,19 @@ def _range(lower: int, upper: int, min_liquidity: int) -> _Found:
 
 
 def _move(
-    legs: list[_Leg], manifest: Manifest, lever: bool, flash: bool, debt_amount: int, collateral_amount: int
+    legs: list[_Leg],
+    manifest: Manifest,
+    lever: bool,
+    flash: bool,
+    urgent: bool,
+    debt_amount: int,
+    collateral_amount: int,
 ) -> _Found:
     """A move must be what its legs need: debt that buys nothing, or collateral that repays nothing, is a mistake."""
     pools = {pool.address: pool for pool in manifest.pools}
     prices = dict(manifest.prices)
+    if lever and urgent:
+        yield "move", "levers urgently, only de-levering can be urgent"
     sold: dict[Address, int] = {}
     bought: set[Address] = set()
     for leg in legs:

@@ -24,7 +24,7 @@ INTENT = Hash("0x" + "cd" * 32)
 NOW = Timestamp(1_700_000_000)
 ALL = 2**256 - 1
 ORDER_TYPE, LEGS_TYPE = "(bytes32,uint64,uint64,bytes32,uint256)", "(uint8,address,address,uint256,uint256)[]"
-MOVE_TYPE = "(bool,bool,uint256,uint256)"
+MOVE_TYPE = "(bool,bool,bool,uint256,uint256)"
 TYPES = {"basket": [ORDER_TYPE, LEGS_TYPE], "leverage": [ORDER_TYPE, LEGS_TYPE, MOVE_TYPE]}
 TYPES["range"] = [ORDER_TYPE, LEGS_TYPE, "(int24,int24,uint128)"]
 
@@ -58,7 +58,7 @@ RANGE = (-200, 400, 5)
 
 def _data(order: tuple[Any, ...] = ORDER, legs: Any = (DIRECT_LEG,), kind: str = "basket", move: Any = None) -> bytes:
     selector = keccak(text=f"rebalance({','.join(TYPES[kind])})")[:4]
-    move = {"basket": [], "leverage": [move or (True, False, 2_000_000, 0)], "range": [move or RANGE]}[kind]
+    move = {"basket": [], "leverage": [move or (True, False, False, 2_000_000, 0)], "range": [move or RANGE]}[kind]
     return selector + encode(TYPES[kind], [order, list(legs), *move])
 
 
@@ -89,25 +89,30 @@ def _legs(*legs: tuple[Any, ...]) -> list[str]:
 @pytest.mark.parametrize(
     "move",
     [
-        (True, False, 1_000_000_000, 0),
-        (True, True, 1_999_999, 0),
-        (True, False, 2_000_000, 7),
-        (False, False, 0, 1_999_999),
-        (False, False, 0, 2**256 - 1),
-        (False, False, 5, 2_000_000),
-        (False, True, 1_001, 2_000_000),
+        (True, False, False, 1_000_000_000, 0),
+        (True, True, False, 1_999_999, 0),
+        (True, False, False, 2_000_000, 7),
+        (False, False, False, 0, 1_999_999),
+        (False, False, False, 0, 2**256 - 1),
+        (False, False, False, 5, 2_000_000),
+        (False, True, False, 1_001, 2_000_000),
+        (True, False, True, 2_000_000, 0),
     ],
 )
-def test_a_move_that_is_not_what_its_legs_need_is_seen(move: tuple[bool, bool, int, int]) -> None:
+def test_a_move_that_is_not_what_its_legs_need_is_seen(move: tuple[bool, bool, bool, int, int]) -> None:
     leverage = replace(MANIFEST, kind="leverage")
     assert _ids(_transaction(_data(kind="leverage", move=move)), leverage) == ["move"]
-    for idle in ((True, False, 10**9, 0), (True, True, 10**9, 0), (False, False, 0, 10**9)):
+    for idle in ((True, False, False, 10**9, 0), (True, True, False, 10**9, 0), (False, False, False, 0, 10**9)):
         assert _ids(_transaction(_data(legs=(), kind="leverage", move=idle)), leverage) == ["move"]
 
 
 def test_a_de_levering_move_that_fits_its_legs_passes() -> None:
     leverage = replace(MANIFEST, kind="leverage")
-    for move in ((False, False, 0, 2_000_000), (False, True, 1_000, 2_000_000)):
+    for move in (
+        (False, False, False, 0, 2_000_000),
+        (False, True, False, 1_000, 2_000_000),
+        (False, True, True, 1_000, 2_000_000),
+    ):
         assert _ids(_transaction(_data(kind="leverage", move=move)), leverage) == []
 
 
@@ -122,7 +127,7 @@ def test_what_the_manifest_allows_passes() -> None:
     assert _ids(GOOD) == []
     leverage = replace(MANIFEST, kind="leverage")
     assert _ids(_transaction(_data(kind="leverage")), leverage) == []
-    assert _ids(_transaction(_data(legs=(), kind="leverage", move=(True, False, 0, 0))), leverage) == []
+    assert _ids(_transaction(_data(legs=(), kind="leverage", move=(True, False, False, 0, 0))), leverage) == []
 
 
 def test_a_range_is_one_and_ends_with_something_in_it() -> None:
@@ -136,7 +141,9 @@ def test_a_range_is_one_and_ends_with_something_in_it() -> None:
 
 def test_what_the_vaults_encode_is_what_the_policy_decodes() -> None:
     order = Order(INTENT, 7, Timestamp(NOW + 600), Hash("0x" + "00" * 32), 1_000)
-    plan = Plan((Leg(2, DIRECT, USD, 2_000_000, 990),), LeverageMove(True, False, 2_000_000, 0), Cost(), Cost(), "")
+    plan = Plan(
+        (Leg(2, DIRECT, USD, 2_000_000, 990),), LeverageMove(True, False, False, 2_000_000, 0), Cost(), Cost(), ""
+    )
     for kind, vault in (("basket", BasketVault), ("leverage", LeverageVault)):
         assert object.__new__(vault).encode(order, plan) == _data(kind=kind)
     ranged = replace(plan, move=RangeMove(*RANGE))

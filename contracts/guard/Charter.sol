@@ -6,6 +6,7 @@ import {Feed, Leg, Limits, Venue} from "../interfaces/IKeeperVault.sol";
 import {TokenFeed} from "../interfaces/Setup.sol";
 import {Fault, PricedFeed, Prices, Round} from "./Prices.sol";
 import {Roles} from "./Roles.sol";
+import {Sequencer} from "./Sequencer.sol";
 import {UNISWAP_V2, UNISWAP_V3} from "./Swaps.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
@@ -23,9 +24,13 @@ abstract contract Charter is Roles {
 
     uint256 public constant MAX_TOKENS = 8;
     uint256 public constant MAX_VENUES = 16;
+    /// @notice Widest deviation of a pool from the oracle that any curator can allow, and that a rescue is always allowed.
+    uint256 public constant MAX_DEVIATION_BPS = 1_000;
     uint256 internal constant BPS = 10_000;
     uint256 private constant Q96 = 2 ** 96;
 
+    /// @notice Uptime feed of the L2's sequencer, 0 where there is none.
+    address public immutable sequencer;
     mapping(address token => PricedFeed) private _feeds;
     mapping(address pool => Route) private _routes;
     address[] internal _tokens;
@@ -37,7 +42,17 @@ abstract contract Charter is Roles {
     event VenueRemoved(address indexed pool);
     event LimitsSet(Limits limits);
 
-    constructor(address[] memory tokens_, TokenFeed[] memory feeds, Venue[] memory venues_, Limits memory limits_) {
+    /// @dev Whether the action under way may meet pools as far off as MAX_DEVIATION_BPS.
+    bool internal transient _rescuing;
+
+    constructor(
+        address[] memory tokens_,
+        TokenFeed[] memory feeds,
+        Venue[] memory venues_,
+        Limits memory limits_,
+        address sequencer_
+    ) {
+        sequencer = sequencer_;
         for (uint256 i; i < feeds.length; ++i) {
             _setFeed(feeds[i].token, feeds[i].feed);
         }
@@ -61,14 +76,14 @@ abstract contract Charter is Roles {
     function setFeed(address token, Feed calldata feed) external unlocked onlyCurator {
         _requireWaited();
         _setFeed(token, feed);
-        ++epoch;
+        _advance();
     }
 
     /// @notice Timelocked: one more pool. Both its tokens must have a feed.
     function addVenue(Venue calldata venue) external unlocked onlyCurator {
         _requireWaited();
         _addVenue(venue);
-        ++epoch;
+        _advance();
     }
 
     function removeVenue(address pool) external unlocked onlySentinel {
@@ -79,7 +94,7 @@ abstract contract Charter is Roles {
             if (_venues[i].pool == pool) _venues[i] = _venues[last];
         }
         _venues.pop();
-        ++epoch;
+        _advance();
         emit VenueRemoved(pool);
     }
 
@@ -92,7 +107,7 @@ abstract contract Charter is Roles {
             && next.cooldown >= present.cooldown;
         if (!tighter) _requireWaited();
         _setLimits(next);
-        ++epoch;
+        _advance();
     }
 
     // views
@@ -117,8 +132,15 @@ abstract contract Charter is Roles {
 
     // prices
 
-    /// @notice Price of one raw unit of each of `tokens()`, times 1e36. Reverts with the first fault's own error.
-    function pricesX() public view returns (uint256[] memory found) {
+    /// @notice Price of one raw unit of each of `tokens()`, times 1e36. Reverts with the first fault's own error, the
+    /// sequencer's before those of the feeds.
+    function pricesX() external view returns (uint256[] memory) {
+        Sequencer.demand(sequencer);
+        return pricesXToDerisk();
+    }
+
+    /// @notice As `pricesX`, whether or not the sequencer has been up: what takes risk away does not wait.
+    function pricesXToDerisk() public view returns (uint256[] memory found) {
         found = new uint256[](_tokens.length);
         for (uint256 i; i < found.length; ++i) {
             found[i] = _priceX(_tokens[i]);
@@ -127,6 +149,7 @@ abstract contract Charter is Roles {
 
     /// @notice As `pricesX`, but no prices at all instead of a revert.
     function pricesXOrNone() external view returns (uint256[] memory found) {
+        if (!Sequencer.isSafe(sequencer)) return found;
         found = new uint256[](_tokens.length);
         for (uint256 i; i < found.length; ++i) {
             PricedFeed storage feed = _feeds[_tokens[i]];
@@ -160,8 +183,9 @@ abstract contract Charter is Roles {
     // legs
 
     /// @notice Checks that a leg uses an allowed pool near the oracle's price; returns its output token.
-    /// @dev Asked before the first leg and after the last: a pool pushed away is not traded against, nor left so.
-    function _requireVenue(Leg calldata leg) internal view returns (address tokenOut) {
+    /// @dev Asked of all before the first leg and after the last, and of each immediately before it: a pool pushed away is
+    /// not traded against, nor left so.
+    function requireVenue(Leg calldata leg) public view returns (address tokenOut) {
         Route memory route = _routes[leg.pool];
         if (route.adapter == 0) revert VenueNotAllowed(leg.pool);
         if (leg.adapter != route.adapter) revert AdapterMismatch(leg.pool, leg.adapter, route.adapter);
@@ -178,7 +202,7 @@ abstract contract Charter is Roles {
 
     function _requireNear(Route memory route, address pool) private view {
         uint256 found = _deviationBpsUp(route, pool);
-        uint256 most = _limits.maxDeviationBps;
+        uint256 most = _rescuing ? MAX_DEVIATION_BPS : _limits.maxDeviationBps;
         if (found > most) revert DeviationTooLarge(pool, found, most);
     }
 
@@ -211,7 +235,7 @@ abstract contract Charter is Roles {
         _requireAtMost(next.maxLossBps, 300);
         _requireAtMost(next.maxGainBps, 500);
         _requireAtMost(next.dailyLossBps, 500);
-        _requireAtMost(next.maxDeviationBps, 1_000);
+        _requireAtMost(next.maxDeviationBps, MAX_DEVIATION_BPS);
         _requireAtMost(next.maxTurnoverBps, BPS);
         _requireAtMost(next.dailyTurnoverBps, 5 * BPS);
         _requireAtMost(next.cooldown, 1 days);
@@ -219,7 +243,7 @@ abstract contract Charter is Roles {
         emit LimitsSet(next);
     }
 
-    function _requireAtMost(uint256 found, uint256 most) private pure {
+    function _requireAtMost(uint256 found, uint256 most) internal pure {
         if (found > most) revert LimitTooWide(found, most);
     }
 

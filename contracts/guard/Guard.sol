@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {GuardState, Leg, Order} from "../interfaces/IKeeperVault.sol";
 import {GuardSetup} from "../interfaces/Setup.sol";
 import {Charter} from "./Charter.sol";
+import {Rescue} from "./Rescue.sol";
 import {Bucket, RefillingBudget, Since} from "./RefillingBudget.sol";
 import {Roles} from "./Roles.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
@@ -18,12 +19,23 @@ struct Worth {
     uint256 supply;
 }
 
+/// @dev How an urgent move went, as the lending market says.
+/// @param healthBefore, health Its health factor before and after, WAD.
+/// @param bonusBps What a liquidator of the collateral is paid there, bps of the debt repaid.
+/// @param freed Collateral taken out and not sold, raw units: what a reward can be paid from.
+struct Rescued {
+    uint256 healthBefore;
+    uint256 health;
+    uint256 bonusBps;
+    uint256 freed;
+}
+
 /// @title Guard
 /// @notice What one vault's keeper may do and what its key can cost: the vault asks `admit` before an action, `weigh`
 /// before the first trade and `settle` after the last. Whatever the planner meant and whatever the pools did, the
 /// result is bounded by value at oracle prices.
 /// @dev Holds no funds. Apart from the vault because both together exceed the size of a contract.
-contract Guard is Charter {
+contract Guard is Rescue {
     using RefillingBudget for Bucket;
 
     uint256 public constant MAX_LEGS = 16;
@@ -35,16 +47,22 @@ contract Guard is Charter {
     uint256 private _supplyAtCheckpoint;
     Bucket private _lossBucket;
     Bucket private _turnoverBucket;
+    Bucket private _urgentBucket;
+    /// @dev 1 once there was a rescue: before it the urgent budget is full.
+    uint256 private _rescues;
+    uint64 private _rescuedAt;
 
     /// @dev The action under way, from `weigh` to `settle`.
     uint256 private transient _minNavAfter;
     uint256 private transient _navBefore;
     uint256 private transient _grossBefore;
+    uint256 private transient _owedBefore;
     uint256 private transient _sold;
 
     constructor(GuardSetup memory setup)
         Roles(setup.owner, setup.curator, setup.keepers, setup.sentinels)
-        Charter(setup.tokens, setup.feeds, setup.venues, setup.limits)
+        Charter(setup.tokens, setup.feeds, setup.venues, setup.limits, setup.sequencer)
+        Rescue(setup.health)
     {}
 
     /// @notice Called once, by the vault's constructor.
@@ -63,6 +81,39 @@ contract Guard is Charter {
     /// @notice Checks an order in itself and advances the epoch: whatever follows happens at most once.
     /// @param holdingsHash As for `stateHashOf`; not looked at when the order names no state.
     function admit(address caller, Order calldata order, uint256 legCount, bytes32 holdingsHash) external {
+        _requireOrder(caller, order, legCount, holdingsHash);
+        uint256 until = lastActionAt == 0 ? 0 : lastActionAt + _limits.cooldown;
+        if (block.timestamp < until) revert CoolingDown(block.timestamp, until);
+        _start(false, order.minNavAfter);
+    }
+
+    /// @notice As `admit` for an urgent order: no cooldown, but the health factor must be below the urgent level.
+    function admitUrgent(
+        address caller,
+        Order calldata order,
+        uint256 legCount,
+        bytes32 holdingsHash,
+        uint256 healthFactor
+    ) external {
+        _requireOrder(caller, order, legCount, holdingsHash);
+        _requireBelow(healthFactor, _health.urgent);
+        _start(true, order.minNavAfter);
+    }
+
+    /// @notice As `admitUrgent` for anyone, without an order, paused or not: below the ripcord's level.
+    function admitRipcord(uint256 legCount, uint256 healthFactor) external {
+        _requireVault();
+        if (legCount > MAX_LEGS) revert TooManyLegs(legCount, MAX_LEGS);
+        _requireBelow(healthFactor, _health.ripcord);
+        _start(true, 0);
+    }
+
+    function _start(bool rescuing, uint256 minNavAfter) private {
+        (_rescuing, _minNavAfter) = (rescuing, minNavAfter);
+        _advance();
+    }
+
+    function _requireOrder(address caller, Order calldata order, uint256 legCount, bytes32 holdingsHash) private view {
         _requireVault();
         if (!isKeeper[caller]) revert NotKeeper(caller);
         requireActive();
@@ -75,24 +126,20 @@ contract Guard is Charter {
             if (found != order.expectedStateHash) revert StateMismatch(found, order.expectedStateHash);
         }
         if (legCount > MAX_LEGS) revert TooManyLegs(legCount, MAX_LEGS);
-        uint256 until = lastActionAt == 0 ? 0 : lastActionAt + _limits.cooldown;
-        if (block.timestamp < until) revert CoolingDown(block.timestamp, until);
-        ++epoch;
-        _minNavAfter = order.minNavAfter;
     }
 
-    /// @notice Checks the legs, their pools' prices and the turnover; returns each leg's output token.
+    /// @notice Checks the legs, their pools' prices and the turnover, which in a rescue is free.
     /// @param worth Of the vault before the action.
-    function weigh(Leg[] calldata legs, Worth calldata worth) external returns (address[] memory tokensOut) {
+    function weigh(Leg[] calldata legs, Worth calldata worth) external {
         _requireVault();
-        (_navBefore, _grossBefore) = (navOf(worth), worth.gross);
+        (_navBefore, _grossBefore, _owedBefore) = (navOf(worth), worth.gross, worth.owed);
         if (_navBefore == 0) revert EmptyVault();
-        tokensOut = new address[](legs.length);
         uint256 sold;
         for (uint256 i; i < legs.length; ++i) {
-            tokensOut[i] = _requireVenue(legs[i]);
+            requireVenue(legs[i]);
             sold += _soldUp(legs[i]);
         }
+        if (_rescuing) return;
         uint256 most = Math.mulDiv(worth.gross, _limits.maxTurnoverBps, BPS);
         if (sold > most) revert TurnoverTooLarge(sold, most);
         uint256 left = _turnoverBucket.availableDown(_limits.dailyTurnoverBps, worth.gross, _since(worth.supply));
@@ -103,19 +150,38 @@ contract Guard is Charter {
     /// @notice Checks the result and charges the budgets.
     /// @param worth Of the vault after the action, at the prices it read before it.
     function settle(Leg[] calldata legs, Worth calldata worth) external returns (uint256 navBefore, uint256 navAfter) {
-        _requireVault();
-        for (uint256 i; i < legs.length; ++i) {
-            _requireVenue(legs[i]);
-        }
-        (navBefore, navAfter) = (_navBefore, navOf(worth));
-        if (navAfter < _minNavAfter) revert NavBelowMinimum(navAfter, _minNavAfter);
-        uint256 loss = Math.saturatingSub(navBefore, navAfter);
+        uint256 loss;
+        (navBefore, navAfter, loss) = _outcome(legs, worth);
         uint256 mostLoss = Math.mulDiv(navBefore, _limits.maxLossBps, BPS);
         if (loss > mostLoss) revert LossTooLarge(loss, mostLoss);
-        uint256 gain = Math.saturatingSub(navAfter, navBefore);
-        uint256 mostGain = Math.mulDiv(navBefore, _limits.maxGainBps, BPS);
-        if (gain > mostGain) revert GainTooLarge(gain, mostGain);
         _charge(loss, navAfter, worth);
+    }
+
+    /// @notice Checks the result of an urgent move and charges the urgent budget: debt is repaid, the health factor rises
+    /// and stays below the ceiling, and the loss is at most `urgentLossBps` of the debt repaid, or half the liquidation
+    /// bonus if that is less.
+    /// @dev Whoever spends the whole budget has repaid the whole debt: a rescue is not blocked by the one before it.
+    function settleUrgent(Leg[] calldata legs, Worth calldata worth, Rescued calldata rescued)
+        external
+        returns (uint256 navBefore, uint256 navAfter, uint256 repaid)
+    {
+        (navBefore, navAfter, repaid,) = _settleRescue(legs, worth, rescued);
+    }
+
+    /// @notice As `settleUrgent` for a pull of the ripcord: at most a chunk of the debt is repaid, and the reward fits into
+    /// what is left of the loss allowed, of which it is charged.
+    function settleRipcord(Leg[] calldata legs, Worth calldata worth, Rescued calldata rescued)
+        external
+        returns (uint256 navBefore, uint256 navAfter, uint256 repaid, uint256 reward)
+    {
+        uint256 room;
+        (navBefore, navAfter, repaid, room) = _settleRescue(legs, worth, rescued);
+        uint256 most = Math.mulDiv(_owedBefore, _health.chunkBps, BPS);
+        uint256 least =
+            rescued.health < _health.ripcord ? Math.mulDiv(_owedBefore, MIN_CHUNK_BPS, BPS, Math.Rounding.Ceil) : 0;
+        if (repaid < least || repaid > most) revert ChunkInvalid(repaid, least, most);
+        reward = Math.min(Math.min(room, rescued.freed), Math.mulDiv(repaid, _health.rewardBps, BPS));
+        _urgentBucket.left -= uint128(reward);
     }
 
     // views
@@ -145,7 +211,50 @@ contract Guard is Charter {
         return keccak256(abi.encode(epoch, holdingsHash, _roundIds()));
     }
 
+    /// @notice Value a rescue may lose now, raw units of the base asset, of a vault that owes so much.
+    function urgentBudgetOf(uint256 owed) public view returns (uint256) {
+        Since memory since = Since(_rescues, 1, block.timestamp - _rescuedAt);
+        return _urgentBucket.availableDown(_health.urgentLossBps, owed, since);
+    }
+
     // internal
+
+    /// @dev What every action ends with.
+    function _outcome(Leg[] calldata legs, Worth calldata worth)
+        private
+        view
+        returns (uint256 navBefore, uint256 navAfter, uint256 loss)
+    {
+        _requireVault();
+        for (uint256 i; i < legs.length; ++i) {
+            requireVenue(legs[i]);
+        }
+        (navBefore, navAfter) = (_navBefore, navOf(worth));
+        if (navAfter < _minNavAfter) revert NavBelowMinimum(navAfter, _minNavAfter);
+        loss = Math.saturatingSub(navBefore, navAfter);
+        uint256 gain = Math.saturatingSub(navAfter, navBefore);
+        uint256 mostGain = Math.mulDiv(navBefore, _limits.maxGainBps, BPS);
+        if (gain > mostGain) revert GainTooLarge(gain, mostGain);
+    }
+
+    /// @dev `room` is what could have been lost besides.
+    function _settleRescue(Leg[] calldata legs, Worth calldata worth, Rescued calldata rescued)
+        private
+        returns (uint256 navBefore, uint256 navAfter, uint256 repaid, uint256 room)
+    {
+        uint256 loss;
+        (navBefore, navAfter, loss) = _outcome(legs, worth);
+        repaid = Math.saturatingSub(_owedBefore, worth.owed);
+        if (repaid == 0) revert NothingRepaid();
+        uint256 most = Math.mulDiv(repaid, Math.min(_health.urgentLossBps, rescued.bonusBps / 2), BPS);
+        if (loss > most) revert RescueTooDear(loss, most);
+        uint256 left = urgentBudgetOf(_owedBefore);
+        if (loss > left) revert UrgentLossSpent(loss, left);
+        _requireRaised(rescued.healthBefore, rescued.health);
+        _urgentBucket.checkpoint(left - loss, type(uint128).max);
+        (_rescues, _rescuedAt) = (1, uint64(block.timestamp));
+        room = Math.min(most, left) - loss;
+    }
 
     /// @notice The value a leg sells of the vault's own tokens; an intermediate token's was counted when it was bought.
     function _soldUp(Leg calldata leg) private view returns (uint256) {

@@ -38,6 +38,8 @@ abstract contract Roles is IGuardErrors {
     event Submitted(bytes4 indexed selector, bytes data, uint256 executableAt);
     event Revoked(bytes4 indexed selector, bytes data);
     event PausedSet(bool paused);
+    /// @notice Emitted whenever the epoch advances, by whatever.
+    event EpochAdvanced(uint64 indexed epoch);
 
     /// @dev Nothing changes while the vault is at work: one lock for both.
     modifier unlocked() {
@@ -84,25 +86,25 @@ abstract contract Roles is IGuardErrors {
     function acceptOwnership() external unlocked {
         if (msg.sender != pendingOwner) revert NotPendingOwner(msg.sender);
         (owner, pendingOwner) = (msg.sender, address(0));
-        ++epoch;
+        _advance();
         emit OwnerSet(msg.sender);
     }
 
     function setCurator(address next) external unlocked onlyOwner {
         if (next == address(0)) revert ZeroAddress();
         curator = next;
-        ++epoch;
+        _advance();
         emit CuratorSet(next);
     }
 
     function setSentinel(address account, bool allowed) external unlocked onlyOwner {
         _setSentinel(account, allowed);
-        ++epoch;
+        _advance();
     }
 
     function unpause() external unlocked onlyOwner {
         paused = false;
-        ++epoch;
+        _advance();
         emit PausedSet(false);
     }
 
@@ -120,7 +122,7 @@ abstract contract Roles is IGuardErrors {
     function addKeeper(address account) external unlocked onlyCurator {
         _requireWaited();
         _setKeeper(account, true);
-        ++epoch;
+        _advance();
     }
 
     // sentinel
@@ -136,13 +138,13 @@ abstract contract Roles is IGuardErrors {
     /// @notice Stops rebalancing and everything that prices shares; exits in kind go on.
     function pause() external unlocked onlySentinel {
         paused = true;
-        ++epoch;
+        _advance();
         emit PausedSet(true);
     }
 
     function removeKeeper(address account) external unlocked onlySentinel {
         _setKeeper(account, false);
-        ++epoch;
+        _advance();
     }
 
     // internal
@@ -168,7 +170,7 @@ abstract contract Roles is IGuardErrors {
         _requireVault();
         if (caller != curator) revert NotCurator(caller);
         _useUp(data);
-        ++epoch;
+        _advance();
     }
 
     function _useUp(bytes calldata data) private {
@@ -177,6 +179,10 @@ abstract contract Roles is IGuardErrors {
         if (at == 0) revert NotSubmitted(bytes4(data));
         if (block.timestamp < at) revert TimelockPending(block.timestamp, at);
         delete executableAt[id];
+    }
+
+    function _advance() internal {
+        emit EpochAdvanced(++epoch);
     }
 
     function _requireVault() internal view {

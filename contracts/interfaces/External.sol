@@ -67,7 +67,15 @@ interface ILendingPool {
             uint256 ltv,
             uint256 healthFactor
         );
+    /// @return configuration Bits 32 … 47: liquidation bonus, bps, 10,000 included.
+    function getConfiguration(address asset) external view returns (uint256 configuration);
+    /// @dev A struct that ends in a string: its offset, then its words.
+    function getEModeCategoryData(uint8 id)
+        external
+        view
+        returns (uint256 offset, uint256 ltv, uint256 liquidationThreshold, uint256 liquidationBonus);
     function setUserEMode(uint8 categoryId) external;
+    function setUserUseReserveAsCollateral(address asset, bool useAsCollateral) external;
     function supply(address asset, uint256 amount, address onBehalfOf, uint16 referralCode) external;
     function withdraw(address asset, uint256 amount, address to) external returns (uint256);
     function borrow(address asset, uint256 amount, uint256 rateMode, uint16 referralCode, address onBehalfOf) external;

@@ -70,4 +70,23 @@ interface IGuardErrors {
     error LossTooLarge(uint256 loss, uint256 most);
     error GainTooLarge(uint256 gain, uint256 most);
     error DailyLossSpent(uint256 loss, uint256 left);
+
+    // debt
+    /// @notice Out of order, out of bounds, or missing for a vault that borrows.
+    error HealthLimitsInvalid();
+    error HealthFactorTooLow(uint256 healthFactor, uint256 required);
+    error HealthFactorTooHigh(uint256 healthFactor, uint256 most);
+    error HealthFactorNotRaised(uint256 before, uint256 after_);
+    /// @notice The health factor is not below the level at which this is allowed.
+    error NotUrgent(uint256 healthFactor, uint256 required);
+    /// @notice An urgent move repaid nothing.
+    error NothingRepaid();
+    error RescueTooDear(uint256 loss, uint256 most);
+    error UrgentLossSpent(uint256 loss, uint256 left);
+    error ChunkInvalid(uint256 repaid, uint256 least, uint256 most);
+
+    // the sequencer of an L2
+    error SequencerUnreadable(address feed);
+    error SequencerDown(uint256 since);
+    error SequencerJustUp(uint256 timestamp, uint256 until);
 }

@@ -63,6 +63,26 @@ struct Limits {
     uint32 cooldown;
 }
 
+/// @notice What a levered vault's health factor must be, and who may mend it how. Health factors are WAD and Aave's own:
+/// ripcord <= urgent < floor < ceiling. All zero for a vault that owes nothing.
+/// @param floor Levering must end at or above it.
+/// @param ceiling De-levering must end at or below it, unless no debt is left.
+/// @param urgent Below it the keeper may de-lever urgently.
+/// @param ripcord Below it anyone may, a chunk at a time; 0: nobody.
+/// @param urgentLossBps Bps of the debt repaid that a rescue may lose, the ripcord's reward included; also the capacity of
+/// the urgent budget, bps of all debt, refilled over 86,400 s.
+/// @param chunkBps Bps of the debt that one pull of the ripcord may repay.
+/// @param rewardBps Bps of the debt repaid that a pull is paid.
+struct HealthLimits {
+    uint64 floor;
+    uint64 ceiling;
+    uint64 urgent;
+    uint64 ripcord;
+    uint16 urgentLossBps;
+    uint16 chunkBps;
+    uint16 rewardBps;
+}
+
 /// @notice The guard's memory as of the current block.
 /// @param epoch Advanced by every keeper, sentinel and configuration action; not by deposits and exits.
 /// @param lastActionAt Timestamp (seconds) of the last keeper action, 0 before the first.

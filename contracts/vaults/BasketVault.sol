@@ -58,7 +58,7 @@ contract BasketVault is ShareVault, IBasketVault {
         if (legs.length == 0) revert NoLegs();
         uint256 most = Math.max(_driftBpsUp(action.pricesX, action.navBefore), driftBandBps);
         Ledger memory ledger = _ledger(legs.length);
-        _run(legs, action.tokensOut, ledger);
+        _run(legs, ledger);
         _close(ledger);
         uint256 navAfter = _finish(order, legs, action);
         uint256 drift = _driftBpsUp(action.pricesX, navAfter);

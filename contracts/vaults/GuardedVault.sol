@@ -94,7 +94,7 @@ abstract contract GuardedVault is IKeeperVault, IGuardErrors, ILockable, Reentra
     }
 
     /// @dev The guard has a view of the same signature; its answer is this call's answer.
-    function _answerFromGuard() private view {
+    function _answerFromGuard() internal view {
         address target = address(GUARD);
         assembly ("memory-safe") {
             let at := mload(0x40)
@@ -126,7 +126,7 @@ abstract contract GuardedVault is IKeeperVault, IGuardErrors, ILockable, Reentra
         return Math.mulDiv(amount, pricesX[i], pricesX[0], rounding);
     }
 
-    function _worth(uint256[] memory pricesX) private view returns (Worth memory worth) {
+    function _worth(uint256[] memory pricesX) internal view returns (Worth memory worth) {
         (worth.gross, worth.owed) = _value(pricesX);
         worth.supply = _shareSupply();
     }
@@ -152,17 +152,25 @@ abstract contract GuardedVault is IKeeperVault, IGuardErrors, ILockable, Reentra
     /// @dev One action between its checks.
     struct Action {
         uint256[] pricesX;
-        address[] tokensOut;
         uint256 navBefore;
     }
 
     /// @notice Checks the order, reads the prices once for before and after, and checks what can be known before the
     /// first trade.
-    function _begin(Order calldata order, Leg[] calldata legs) internal returns (Action memory action) {
-        GUARD.admit(msg.sender, order, legs.length, order.expectedStateHash == 0 ? bytes32(0) : _holdingsHash());
-        action.pricesX = GUARD.pricesX();
-        Worth memory worth = _worth(action.pricesX);
-        action.tokensOut = GUARD.weigh(legs, worth);
+    function _begin(Order calldata order, Leg[] calldata legs) internal returns (Action memory) {
+        GUARD.admit(msg.sender, order, legs.length, _namedState(order));
+        return _weigh(legs, GUARD.pricesX());
+    }
+
+    /// @dev Of the holdings if the order names a state, 0 otherwise.
+    function _namedState(Order calldata order) internal view returns (bytes32) {
+        return order.expectedStateHash == 0 ? bytes32(0) : _holdingsHash();
+    }
+
+    function _weigh(Leg[] calldata legs, uint256[] memory pricesX) internal returns (Action memory action) {
+        action.pricesX = pricesX;
+        Worth memory worth = _worth(pricesX);
+        GUARD.weigh(legs, worth);
         action.navBefore = worth.gross - worth.owed;
     }
 
@@ -181,17 +189,18 @@ abstract contract GuardedVault is IKeeperVault, IGuardErrors, ILockable, Reentra
     }
 
     /// @notice Executes the legs in order, from what the ledger holds.
-    function _run(Leg[] memory legs, address[] memory tokensOut, Ledger memory ledger) internal {
+    function _run(Leg[] memory legs, Ledger memory ledger) internal {
         for (uint256 i; i < legs.length; ++i) {
             Leg memory leg = legs[i];
             uint256 from = ledger.indexOf(leg.tokenIn);
             uint256 amountIn = leg.amountIn == type(uint256).max ? ledger.amount[from] : leg.amountIn;
             if (amountIn == 0) revert AmountZero(leg.pool);
+            address tokenOut = GUARD.requireVenue(leg);
             ledger.debit(from, amountIn);
-            uint256 received = _swap(leg.adapter, leg.pool, leg.tokenIn, tokensOut[i], amountIn);
+            uint256 received = _swap(leg.adapter, leg.pool, leg.tokenIn, tokenOut, amountIn);
             if (received < leg.minOut) revert OutputTooSmall(leg.pool, received, leg.minOut);
-            ledger.amount[ledger.indexOf(tokensOut[i])] += received;
-            emit LegExecuted(leg.pool, leg.tokenIn, tokensOut[i], amountIn, received);
+            ledger.amount[ledger.indexOf(tokenOut)] += received;
+            emit LegExecuted(leg.pool, leg.tokenIn, tokenOut, amountIn, received);
         }
     }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Rescued, Worth} from "../guard/Guard.sol";
 import {Ledger, Ledgers} from "../guard/Ledger.sol";
 import {CallbackUnexpected, raise} from "../guard/Swaps.sol";
 import {ILendingPool, IScaledBalance} from "../interfaces/External.sol";
-import {Leg, Order} from "../interfaces/IKeeperVault.sol";
+import {HealthLimits, Leg, Order} from "../interfaces/IKeeperVault.sol";
 import {ILeverageVault, LeverageMove} from "../interfaces/ILeverageVault.sol";
 import {ShareSetup} from "../interfaces/Setup.sol";
 import {ShareVault} from "./ShareVault.sol";
@@ -13,23 +14,18 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 error ReserveNotListed(address asset);
-error HealthFactorBandInvalid(uint256 floor_, uint256 ceiling);
 error MoveInvalid();
-error HealthFactorTooLow(uint256 healthFactor, uint256 required);
-error HealthFactorTooHigh(uint256 healthFactor, uint256 most);
-error HealthFactorNotRaised(uint256 before, uint256 after_);
+/// @notice Of what was borrowed so much was not sold.
+error BorrowedUnsold(uint256 left);
+error OwnCollateral(address asset);
 error PositionWeakened(uint256 collateral, uint256 debt);
 
 /// @notice The lending side of a `LeverageVault`.
 /// @param pool Aave V3 pool.
 /// @param eMode Category to enter, 0 for none; it must hold both tokens.
-/// @param healthFactorFloor Least health factor after levering, WAD.
-/// @param healthFactorCeiling Most after de-levering, WAD.
 struct LendingSetup {
     address pool;
     uint8 eMode;
-    uint256 healthFactorFloor;
-    uint256 healthFactorCeiling;
 }
 
 /// @title LeverageVault
@@ -39,8 +35,6 @@ contract LeverageVault is ShareVault, ILeverageVault {
     using Ledgers for Ledger;
 
     bytes32 public constant override kind = "leverage";
-    /// @notice No curator can set a floor below it; WAD.
-    uint256 public constant MIN_HEALTH_FACTOR = 1.05e18;
 
     uint256 private constant COLLATERAL = 0;
     uint256 private constant DEBT = 1;
@@ -52,8 +46,7 @@ contract LeverageVault is ShareVault, ILeverageVault {
     address public immutable override pool;
     address public immutable override collateralAToken;
     address public immutable override debtToken;
-    uint256 private _healthFactorFloor;
-    uint256 private _healthFactorCeiling;
+    uint8 private immutable E_MODE;
     /// @dev keccak256 of the parameters of the flash loan under way.
     bytes32 private transient _flashInFlight;
 
@@ -65,25 +58,20 @@ contract LeverageVault is ShareVault, ILeverageVault {
         if (collateralAToken == address(0)) revert ReserveNotListed(_tokens[COLLATERAL]);
         if (debtToken == address(0)) revert ReserveNotListed(_tokens[DEBT]);
         if (lending.eMode != 0) ILendingPool(lending.pool).setUserEMode(lending.eMode);
-        _setHealthFactorBand(lending.healthFactorFloor, lending.healthFactorCeiling);
-    }
-
-    /// @notice Timelocked.
-    function setHealthFactorBand(uint256 floor_, uint256 ceiling) external nonReentrant {
-        GUARD.useUp(msg.sender, msg.data);
-        _setHealthFactorBand(floor_, ceiling);
-    }
-
-    function _setHealthFactorBand(uint256 floor_, uint256 ceiling) private {
-        if (floor_ < MIN_HEALTH_FACTOR || ceiling <= floor_) revert HealthFactorBandInvalid(floor_, ceiling);
-        (_healthFactorFloor, _healthFactorCeiling) = (floor_, ceiling);
-        emit HealthFactorBandSet(floor_, ceiling);
+        E_MODE = lending.eMode;
+        if (GUARD.healthLimits().floor == 0) revert HealthLimitsInvalid();
     }
 
     // views
 
-    function healthFactorBand() external view override returns (uint256 floor_, uint256 ceiling) {
-        return (_healthFactorFloor, _healthFactorCeiling);
+    function healthLimits() external view override returns (HealthLimits memory) {
+        _answerFromGuard();
+    }
+
+    function urgentBudget() external view override nonReentrantView returns (uint256 budget, uint256 mostLossBps) {
+        (, Worth memory worth) = _tryWorth();
+        return
+            (GUARD.urgentBudgetOf(worth.owed), Math.min(GUARD.healthLimits().urgentLossBps, _liquidationBonusBps() / 2));
     }
 
     function healthFactor() external view override nonReentrantView returns (uint256) {
@@ -102,22 +90,61 @@ contract LeverageVault is ShareVault, ILeverageVault {
         override
         nonReentrant
     {
-        Action memory action = _begin(order, legs);
-        _requireMove(move);
         uint256 healthBefore = _healthFactor();
-        if (move.flash) {
-            bytes memory params = abi.encode(legs, action.tokensOut, move);
-            _flashInFlight = keccak256(params);
-            _lend(
-                abi.encodeCall(ILendingPool.flashLoanSimple, (address(this), _tokens[DEBT], move.debtAmount, params, 0))
-            );
-            IERC20(_tokens[DEBT]).forceApprove(pool, 0);
+        bytes32 state = _namedState(order);
+        if (move.urgent) GUARD.admitUrgent(msg.sender, order, legs.length, state, healthBefore);
+        else GUARD.admit(msg.sender, order, legs.length, state);
+        Action memory action = _perform(legs, move);
+        uint256 navAfter;
+        if (move.urgent) {
+            uint256 navBefore;
+            (navBefore, navAfter,) = GUARD.settleUrgent(legs, _worth(action.pricesX), _rescued(healthBefore, 0));
+            emit IntentExecuted(order.intentId, GUARD.epoch(), navBefore, navAfter);
         } else {
-            _move(legs, action.tokensOut, move, 0);
+            navAfter = _finish(order, legs, action);
+            GUARD.requireHealth(move.lever, move.debtAmount > 0, healthBefore, _healthFactor());
         }
-        uint256 navAfter = _finish(order, legs, action);
-        _requireHealth(move, healthBefore);
         _accept(navAfter);
+    }
+
+    /// @inheritdoc ILeverageVault
+    function pullRipcord(Leg[] calldata legs, LeverageMove calldata move, address rewardTo)
+        external
+        override
+        nonReentrant
+        returns (uint256 reward)
+    {
+        if (!move.urgent) revert MoveInvalid();
+        uint256 healthBefore = _healthFactor();
+        uint256 idle = _held[COLLATERAL];
+        GUARD.admitRipcord(legs.length, healthBefore);
+        Action memory action = _perform(legs, move);
+        Rescued memory rescued = _rescued(healthBefore, Math.saturatingSub(_held[COLLATERAL], idle));
+        (uint256 navBefore, uint256 navAfter, uint256 repaid, uint256 paid) =
+            GUARD.settleRipcord(legs, _worth(action.pricesX), rescued);
+        reward = paid;
+        _held[COLLATERAL] -= reward;
+        IERC20(_tokens[COLLATERAL]).safeTransfer(rewardTo, reward);
+        _accept(navAfter - reward);
+        emit RipcordPulled(msg.sender, GUARD.epoch(), repaid, reward, navBefore, navAfter - reward);
+    }
+
+    /// @notice Weighs the action, then moves: everything between admitting and settling it.
+    function _perform(Leg[] calldata legs, LeverageMove calldata move) private returns (Action memory action) {
+        _requireMove(move);
+        action = _weigh(legs, move.lever ? GUARD.pricesX() : GUARD.pricesXToDerisk());
+        if (!move.flash) {
+            _move(legs, move, 0);
+            return action;
+        }
+        bytes memory params = abi.encode(legs, move);
+        _flashInFlight = keccak256(params);
+        _lend(abi.encodeCall(ILendingPool.flashLoanSimple, (address(this), _tokens[DEBT], move.debtAmount, params, 0)));
+        IERC20(_tokens[DEBT]).forceApprove(pool, 0);
+    }
+
+    function _rescued(uint256 healthBefore, uint256 freed) private view returns (Rescued memory) {
+        return Rescued(healthBefore, _healthFactor(), _liquidationBonusBps(), freed);
     }
 
     /// @notice Aave's flash loan has arrived. Reverts `CallbackUnexpected` unless this vault is waiting for this one.
@@ -128,66 +155,42 @@ contract LeverageVault is ShareVault, ILeverageVault {
         bool expected = msg.sender == pool && initiator == address(this) && keccak256(params) == _flashInFlight;
         if (!expected) revert CallbackUnexpected(msg.sender);
         _flashInFlight = 0;
-        (Leg[] memory legs, address[] memory tokensOut, LeverageMove memory move) =
-            abi.decode(params, (Leg[], address[], LeverageMove));
-        _move(legs, tokensOut, move, amount + premium);
+        (Leg[] memory legs, LeverageMove memory move) = abi.decode(params, (Leg[], LeverageMove));
+        _move(legs, move, amount + premium);
         IERC20(asset).forceApprove(pool, amount + premium);
         return true;
     }
 
     function _requireMove(LeverageMove calldata move) private pure {
         bool valid = (move.flash ? move.debtAmount > 0 : move.lever || move.debtAmount == 0)
-            && (!move.lever || move.collateralAmount == 0);
+            && !(move.lever && (move.urgent || move.collateralAmount > 0));
         if (!valid) revert MoveInvalid();
     }
 
     /// @param owed To be returned to the flash lender, premium included; 0 without a flash loan.
-    function _move(Leg[] memory legs, address[] memory tokensOut, LeverageMove memory move, uint256 owed) private {
+    function _move(Leg[] memory legs, LeverageMove memory move, uint256 owed) private {
         Ledger memory ledger = _ledger(legs.length);
-        if (move.lever) _lever(legs, tokensOut, move.debtAmount, owed, ledger);
-        else _delever(legs, tokensOut, move, owed, ledger);
+        if (move.lever) _lever(legs, move.debtAmount, owed, ledger);
+        else _delever(legs, move, owed, ledger);
         _close(ledger);
     }
 
-    function _lever(
-        Leg[] memory legs,
-        address[] memory tokensOut,
-        uint256 debtAmount,
-        uint256 owed,
-        Ledger memory ledger
-    ) private {
+    function _lever(Leg[] memory legs, uint256 debtAmount, uint256 owed, Ledger memory ledger) private {
         if (owed == 0 && debtAmount > 0) _borrow(debtAmount);
         ledger.amount[DEBT] += debtAmount;
-        _run(legs, tokensOut, ledger);
+        _run(legs, ledger);
+        if (ledger.amount[DEBT] > _held[DEBT]) revert BorrowedUnsold(ledger.amount[DEBT] - _held[DEBT]);
         _supply(ledger.amount[COLLATERAL]);
         ledger.amount[COLLATERAL] = 0;
         if (owed > 0) _borrow(owed);
     }
 
-    function _delever(
-        Leg[] memory legs,
-        address[] memory tokensOut,
-        LeverageMove memory move,
-        uint256 owed,
-        Ledger memory ledger
-    ) private {
+    function _delever(Leg[] memory legs, LeverageMove memory move, uint256 owed, Ledger memory ledger) private {
         if (owed > 0) ledger.amount[DEBT] += move.debtAmount - _repay(move.debtAmount);
         ledger.amount[COLLATERAL] += _withdraw(move.collateralAmount);
-        _run(legs, tokensOut, ledger);
+        _run(legs, ledger);
         ledger.debit(DEBT, owed);
         ledger.amount[DEBT] -= _repay(ledger.amount[DEBT]);
-    }
-
-    /// @notice Levering ends at or above the floor, or only strengthens; de-levering strengthens, and stops at the ceiling.
-    function _requireHealth(LeverageMove calldata move, uint256 healthBefore) private view {
-        uint256 health = _healthFactor();
-        if (move.lever) {
-            bool strengthened = move.debtAmount == 0 && health > healthBefore;
-            if (health < _healthFactorFloor && !strengthened) revert HealthFactorTooLow(health, _healthFactorFloor);
-        } else if (_debt() > 0) {
-            if (health <= healthBefore) revert HealthFactorNotRaised(healthBefore, health);
-            if (health > _healthFactorCeiling) revert HealthFactorTooHigh(health, _healthFactorCeiling);
-        }
     }
 
     // exit in kind
@@ -274,6 +277,26 @@ contract LeverageVault is ShareVault, ILeverageVault {
     }
 
     // lending
+
+    /// @inheritdoc ILeverageVault
+    /// @dev In isolation mode, which such a gift can bring about before the first supply, Aave did not pledge our own.
+    function unpledge(address asset) external override nonReentrant {
+        if (asset == _tokens[COLLATERAL]) revert OwnCollateral(asset);
+        _lend(abi.encodeCall(ILendingPool.setUserUseReserveAsCollateral, (asset, false)));
+        if (_collateral() == 0) return;
+        _lend(abi.encodeCall(ILendingPool.setUserUseReserveAsCollateral, (_tokens[COLLATERAL], true)));
+    }
+
+    /// @dev What a liquidator is paid, bps of the debt repaid. In an e-mode the lesser of the category's and the reserve's:
+    /// governance may have taken the collateral out of the category since.
+    function _liquidationBonusBps() private view returns (uint256 bonus) {
+        bonus = uint16(ILendingPool(pool).getConfiguration(_tokens[COLLATERAL]) >> 32);
+        if (E_MODE != 0) {
+            (,,, uint256 inCategory) = ILendingPool(pool).getEModeCategoryData(E_MODE);
+            bonus = Math.min(bonus, inCategory);
+        }
+        return Math.saturatingSub(bonus, BPS);
+    }
 
     function _supply(uint256 amount) private {
         if (amount == 0) return;

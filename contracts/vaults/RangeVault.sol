@@ -124,7 +124,7 @@ contract RangeVault is InKind, ERC20, RangePosition, IRangeVault {
             ledger.amount[i] += principal[i] + earned[i];
         }
         _lock(earned);
-        _run(legs, action.tokensOut, ledger);
+        _run(legs, ledger);
         GUARD.requireNear(address(POOL));
         _invest(move, band, ledger);
         _close(ledger);

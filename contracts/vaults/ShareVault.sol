@@ -16,16 +16,19 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 /// for the vault. Virtual shares (a thousand at least, and enough for 18 decimals) and one virtual raw unit of assets
 /// keep the first share from being inflated.
 abstract contract ShareVault is InKind, ERC4626 {
-    uint16 public constant MAX_ENTRY_FEE_BPS = 200;
+    uint16 public constant MAX_FEE_BPS = 200;
 
     uint8 private immutable OFFSET;
     /// @notice Bps of a base-asset deposit that stay in the vault: they pay for investing it and for the oracle's lag.
     uint16 public entryFeeBps;
+    /// @notice Bps of the value of a base-asset exit that stay in the vault: the oracle lags on the way out as well. An exit
+    /// in kind asks no oracle and costs nothing.
+    uint16 public exitFeeBps;
     /// @dev Valuation and share supply when the prices were last accepted: what `totalAssets` falls back to.
     uint256 private _acceptedNav;
     uint256 private _acceptedSupply;
 
-    event EntryFeeSet(uint16 bps);
+    event FeesSet(uint16 entryBps, uint16 exitBps);
     event Accepted(uint256 nav, uint256 shareSupply);
 
     /// @dev The guard is asked by its address: arguments of bases are evaluated before any immutable is set.
@@ -36,19 +39,20 @@ abstract contract ShareVault is InKind, ERC4626 {
     {
         uint8 decimals_ = IERC20Metadata(_tokens[0]).decimals();
         OFFSET = decimals_ < 15 ? 18 - decimals_ : 3;
-        _setEntryFee(setup.entryFeeBps);
+        _setFees(setup.entryFeeBps, setup.exitFeeBps);
     }
 
     /// @notice Timelocked either way: a lower fee is a cheaper bet on the oracle's lag.
-    function setEntryFee(uint16 bps) external nonReentrant {
+    function setFees(uint16 entryBps, uint16 exitBps) external nonReentrant {
         GUARD.useUp(msg.sender, msg.data);
-        _setEntryFee(bps);
+        _setFees(entryBps, exitBps);
     }
 
-    function _setEntryFee(uint16 bps) private {
-        if (bps > MAX_ENTRY_FEE_BPS) revert LimitTooWide(bps, MAX_ENTRY_FEE_BPS);
-        entryFeeBps = bps;
-        emit EntryFeeSet(bps);
+    function _setFees(uint16 entryBps, uint16 exitBps) private {
+        uint16 most = entryBps > exitBps ? entryBps : exitBps;
+        if (most > MAX_FEE_BPS) revert LimitTooWide(most, MAX_FEE_BPS);
+        (entryFeeBps, exitFeeBps) = (entryBps, exitBps);
+        emit FeesSet(entryBps, exitBps);
     }
 
     // ERC-4626
@@ -82,13 +86,19 @@ abstract contract ShareVault is InKind, ERC4626 {
     }
 
     function previewDeposit(uint256 assets) public view override returns (uint256) {
-        uint256 fee = Math.mulDiv(assets, entryFeeBps, BPS, Math.Rounding.Ceil);
-        return _convertToShares(assets - fee, Math.Rounding.Floor);
+        return _convertToShares(_afterFee(assets, entryFeeBps), Math.Rounding.Floor);
     }
 
     function previewMint(uint256 shares) public view override returns (uint256) {
-        uint256 net = _convertToAssets(shares, Math.Rounding.Ceil);
-        return Math.mulDiv(net, BPS, BPS - entryFeeBps, Math.Rounding.Ceil);
+        return _beforeFee(_convertToAssets(shares, Math.Rounding.Ceil), entryFeeBps, Math.Rounding.Ceil);
+    }
+
+    function previewRedeem(uint256 shares) public view override returns (uint256) {
+        return _afterFee(_convertToAssets(shares, Math.Rounding.Floor), exitFeeBps);
+    }
+
+    function previewWithdraw(uint256 assets) public view override returns (uint256) {
+        return _convertToShares(_beforeFee(assets, exitFeeBps, Math.Rounding.Ceil), Math.Rounding.Ceil);
     }
 
     function deposit(uint256 assets, address receiver) public override nonReentrant returns (uint256 shares) {
@@ -167,11 +177,22 @@ abstract contract ShareVault is InKind, ERC4626 {
 
     /// @dev At most what the idle base asset can pay.
     function _withdrawable(address owner_) private view returns (uint256) {
-        return Math.min(_convertToAssets(balanceOf(owner_), Math.Rounding.Floor), _held[0]);
+        return Math.min(previewRedeem(balanceOf(owner_)), _held[0]);
     }
 
     function _redeemable(address owner_) private view returns (uint256) {
-        return Math.min(balanceOf(owner_), _convertToShares(_held[0], Math.Rounding.Floor));
+        uint256 most = _beforeFee(_held[0], exitFeeBps, Math.Rounding.Floor);
+        return Math.min(balanceOf(owner_), _convertToShares(most, Math.Rounding.Floor));
+    }
+
+    /// @dev The fee is rounded up.
+    function _afterFee(uint256 assets, uint256 feeBps) private pure returns (uint256) {
+        return assets - Math.mulDiv(assets, feeBps, BPS, Math.Rounding.Ceil);
+    }
+
+    /// @dev Rounded up, the least that leaves `assets` after the fee; rounded down, no more than does.
+    function _beforeFee(uint256 assets, uint256 feeBps, Math.Rounding rounding) private pure returns (uint256) {
+        return Math.mulDiv(assets, BPS, BPS - feeBps, rounding);
     }
 
     function _shareSupply() internal view override returns (uint256) {

@@ -28,6 +28,7 @@ class LeverageMove:
 
     lever: bool
     flash: bool
+    urgent: bool
     debt_amount: int
     collateral_amount: int
 

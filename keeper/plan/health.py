@@ -139,7 +139,7 @@ def _lever(
     return _Tried(
         name,
         trades,
-        LeverageMove(lever=True, flash=flash, debt_amount=amount, collateral_amount=0),
+        LeverageMove(lever=True, flash=flash, urgent=False, debt_amount=amount, collateral_amount=0),
         _cost(problem, market, trades, bounds, flash, premium),
         collateral + trades.net(problem.collateral) * problem.collateral_price,
         debt + value + premium,
@@ -164,7 +164,7 @@ def _delever(
     return _Tried(
         name,
         trades,
-        LeverageMove(lever=False, flash=flash, debt_amount=loan, collateral_amount=amount),
+        LeverageMove(lever=False, flash=flash, urgent=False, debt_amount=loan, collateral_amount=amount),
         _cost(problem, market, trades, bounds, flash, premium),
         collateral - value,
         max(0.0, debt - trades.net(problem.debt) * problem.debt_price + premium),

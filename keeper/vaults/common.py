@@ -6,10 +6,11 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from keeper.model import Drift, GuardState, Leg, Limits, Mandate, Order, Plan, Quantity, RangeMove, Reason
+from keeper.model import Drift, GuardState, Leg, LeverageMove, Limits, Mandate, Order, Plan, Quantity, RangeMove, Reason
 from keeper.units import Address, Hash, Timestamp
 
 ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
+LEVERAGE_MOVE = "(bool,bool,bool,uint256,uint256)"
 LEGS = "(uint8,address,address,uint256,uint256)[]"
 RANGE_MOVE = "(int24,int24,uint128)"
 NO_HASH = Hash("0x" + 64 * "0")
@@ -20,8 +21,12 @@ def plan_hash(plan: Plan) -> bytes:
     move = plan.move
     if isinstance(move, RangeMove):
         return keccak(encode([LEGS, RANGE_MOVE], [leg_tuples(plan.legs), range_move_tuple(move)]))
-    tail = (move.lever, move.flash, move.debt_amount, move.collateral_amount) if move else (False, False, 0, 0)
-    return keccak(encode([LEGS, "(bool,bool,uint256,uint256)"], [leg_tuples(plan.legs), tail]))
+    tail = leverage_move_tuple(move) if move else (False, False, False, 0, 0)
+    return keccak(encode([LEGS, LEVERAGE_MOVE], [leg_tuples(plan.legs), tail]))
+
+
+def leverage_move_tuple(move: LeverageMove) -> tuple[Any, ...]:
+    return move.lever, move.flash, move.urgent, move.debt_amount, move.collateral_amount
 
 
 def order(

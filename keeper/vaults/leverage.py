@@ -39,7 +39,7 @@ from keeper.vaults.valuation import value_down, value_up
 KIND = "leverage"
 BASE_GAS = Gas(600_000)
 """Supply, borrow or repay, withdraw and both valuations without legs, as the first estimate."""
-_SIGNATURE = f"rebalance({common.ORDER},{common.LEGS},(bool,bool,uint256,uint256))"
+_SIGNATURE = f"rebalance({common.ORDER},{common.LEGS},{common.LEVERAGE_MOVE})"
 _HEALTH = "health factor"
 _SAMPLE = 10**12
 """A loan large enough that the premium's rounding does not show in its rate."""
@@ -158,13 +158,13 @@ class LeverageVault:
         return common.order(snapshot.chain_id, self.address, self.guard, plan, deadline, min_nav_after)
 
     def encode(self, order: Order, plan: Plan) -> bytes:
-        move = plan.move if isinstance(plan.move, LeverageMove) else LeverageMove(True, False, 0, 0)
+        move = plan.move if isinstance(plan.move, LeverageMove) else LeverageMove(True, False, False, 0, 0)
         body = encode(
-            [common.ORDER, common.LEGS, "(bool,bool,uint256,uint256)"],
+            [common.ORDER, common.LEGS, common.LEVERAGE_MOVE],
             [
                 common.order_tuple(order),
                 common.leg_tuples(plan.legs),
-                (move.lever, move.flash, move.debt_amount, move.collateral_amount),
+                common.leverage_move_tuple(move),
             ],
         )
         return wire.selector(_SIGNATURE) + body
@@ -285,7 +285,7 @@ def observe(facts: VaultFacts, tokens: Sequence[Token], keeper: Address) -> Ques
 
     reads = (
         Read(vault, wire.calldata("holdings()"), decode_uints),
-        Read(vault, wire.calldata("healthFactorBand()"), wire.uints(2)),
+        Read(vault, wire.calldata("healthLimits()"), wire.uints(7)),
         read_limits(vault),
         read_guard(vault),
         Read(vault, wire.calldata("isKeeper(address)", keeper), wire.uint),

@@ -27,8 +27,9 @@ BASKET_USD = 2_000_000
 LEVERAGE_DEPOSIT = 500 * 10**18
 LEVERAGE_STEPS = 3
 HEALTH_FACTOR = Fraction("1.8")
-HEALTH_FACTOR_FLOOR = 125 * 10**16
-HEALTH_FACTOR_CEILING = 3 * 10**18
+HEALTH_LIMITS = (125 * 10**16, 3 * 10**18, 115 * 10**16, 105 * 10**16, 150, 2_500, 50)
+"""Floor, ceiling, urgent, ripcord (WAD); urgent loss, chunk, reward (bps)."""
+NO_HEALTH_LIMITS = (0,) * 7
 RANGE_DEPOSIT = {"USDC": 300_000 * 10**6, "WETH": 100 * 10**18}
 RANGE_SHARES = 600_000 * 10**18
 RANGE_HALF_WIDTH = 1_000
@@ -38,18 +39,21 @@ LIMITS = (30, 100, 100, 100, 2_500, 10_000, 300)
 """Loss, gain, daily loss, deviation, turnover, daily turnover (bps), cooldown (s)."""
 COOLDOWN = LIMITS[6]
 ENTRY_FEE = 50
+EXIT_FEE = 50
+NO_SEQUENCER = "0x" + 40 * "0"
 HEARTBEATS = {"WETH": 3_600, "WBTC": 3_600, "USDC": 86_400, "wstETH": 86_400, "LINK": 3_600}
 """Seconds; those of Chainlink's feeds on Ethereum."""
 
 _GUARD_SETUP = (
     "(address,address,address[],address[],address[],(address,(address,uint32,int256,int256))[],"
-    "(uint8,address)[],(uint16,uint16,uint16,uint16,uint16,uint16,uint32))"
+    "(uint8,address)[],(uint16,uint16,uint16,uint16,uint16,uint16,uint32),"
+    "(uint64,uint64,uint64,uint64,uint16,uint16,uint16),address)"
 )
-_SHARE_SETUP = "(address,string,string,uint16)"
-_LENDING_SETUP = "(address,uint8,uint256,uint256)"
+_SHARE_SETUP = "(address,string,string,uint16,uint16)"
+_LENDING_SETUP = "(address,uint8)"
 _RANGE_SETUP = "(address,string,string,address,int24,int24)"
 _RANGE_MOVE = ",(int24,int24,uint128)"
-_MOVE = ",(bool,bool,uint256,uint256)"
+_MOVE = ",(bool,bool,bool,uint256,uint256)"
 _ACCOUNT_DATA = "(uint256,uint256,uint256,uint256,uint256,uint256)"
 _ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
 _LEGS = "(uint8,address,address,uint256,uint256)[]"
@@ -62,7 +66,7 @@ def open_basket(running: RunningWorld) -> Vault:
     own = (list(BASKET_WEIGHTS.values()), BASKET_BAND)
 
     def arguments(guard: Address) -> bytes:
-        shares = (guard, "Keeper Basket", "kBASKET", ENTRY_FEE)
+        shares = (guard, "Keeper Basket", "kBASKET", ENTRY_FEE, EXIT_FEE)
         return calls.arguments(f"({_SHARE_SETUP},uint16[],uint16)", shares, *own)
 
     vault = _deploy(running, "BasketVault", symbols, arguments)
@@ -85,20 +89,20 @@ def open_basket(running: RunningWorld) -> Vault:
 
 def open_leverage(running: RunningWorld) -> Vault:
     """WETH against USDC on Aave: a deposit is supplied, then levered step by step to HEALTH_FACTOR."""
-    lending = (running.world.aave.pool, 0, HEALTH_FACTOR_FLOOR, HEALTH_FACTOR_CEILING)
+    lending = (running.world.aave.pool, 0)
 
     def arguments(guard: Address) -> bytes:
-        shares = (guard, "Keeper Leverage", "kLEVER", ENTRY_FEE)
+        shares = (guard, "Keeper Leverage", "kLEVER", ENTRY_FEE, EXIT_FEE)
         return calls.arguments(f"({_SHARE_SETUP},{_LENDING_SETUP})", shares, lending)
 
-    vault = _deploy(running, "LeverageVault", ("WETH", "USDC"), arguments)
+    vault = _deploy(running, "LeverageVault", ("WETH", "USDC"), arguments, HEALTH_LIMITS)
     user = running.world.account("user")
     market.transact(running, "user", vault, "deposit(uint256,address)", LEVERAGE_DEPOSIT, user, gas=_GAS)
-    _rebalance(running, vault, [], _MOVE, ((True, False, 0, 0),))
+    _rebalance(running, vault, [], _MOVE, ((True, False, False, 0, 0),))
     pool = running.world.pool("WETH", "USDC", 500)
     for _ in range(LEVERAGE_STEPS):
         debt = _next_debt(running, vault)
-        _rebalance(running, vault, [(pool, "USDC", debt)], _MOVE, ((True, False, debt, 0),))
+        _rebalance(running, vault, [(pool, "USDC", debt)], _MOVE, ((True, False, False, debt, 0),))
     return Vault(LEVERAGE, LEVERAGE, vault)
 
 
@@ -122,7 +126,11 @@ def open_range(running: RunningWorld) -> Vault:
 
 
 def _deploy(
-    running: RunningWorld, contract: str, tokens: tuple[str, ...], arguments: Callable[[Address], bytes]
+    running: RunningWorld,
+    contract: str,
+    tokens: tuple[str, ...],
+    arguments: Callable[[Address], bytes],
+    health: tuple[int, ...] = NO_HEALTH_LIMITS,
 ) -> Address:
     """Deploys a vault over `tokens` (the base asset first) behind its guard, and lets it take them from the user.
 
@@ -137,6 +145,8 @@ def _deploy(
         [(world.token(token).address, _feed(running, token)) for token in tokens],
         [(_adapter(pool), pool.address) for pool in pools],
         LIMITS,
+        health,
+        NO_SEQUENCER,
     )
     batch = Batch(running.url)
     guard = batch.deploy(

@@ -11,6 +11,7 @@ import {Markets} from "./Markets.sol";
 /// @notice A basket of USDC, WETH and WBTC (30, 40, 30 %) that holds a million dollars at its weights.
 abstract contract BasketWorld is Markets {
     uint16 internal constant ENTRY_FEE_BPS = 50;
+    uint16 internal constant EXIT_FEE_BPS = 50;
     uint16 internal constant DRIFT_BAND_BPS = 2_000;
     uint256 internal constant DAY = 86_400;
 
@@ -53,7 +54,7 @@ abstract contract BasketWorld is Markets {
     }
 
     function _shareSetup(address guard_) internal pure returns (ShareSetup memory) {
-        return ShareSetup(guard_, "Keeper Basket", "kBASK", ENTRY_FEE_BPS);
+        return ShareSetup(guard_, "Keeper Basket", "kBASK", ENTRY_FEE_BPS, EXIT_FEE_BPS);
     }
 
     function _weights(uint16 a, uint16 b, uint16 c) internal pure returns (uint16[] memory weights) {

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Guard} from "../../contracts/guard/Guard.sol";
-import {Leg, Limits, Order} from "../../contracts/interfaces/IKeeperVault.sol";
+import {HealthLimits, Leg, Order} from "../../contracts/interfaces/IKeeperVault.sol";
 import {LeverageMove} from "../../contracts/interfaces/ILeverageVault.sol";
 import {GuardSetup, ShareSetup} from "../../contracts/interfaces/Setup.sol";
 import {LendingSetup, LeverageVault} from "../../contracts/vaults/LeverageVault.sol";
@@ -12,8 +12,10 @@ import {AaveMarket} from "./AaveMarket.sol";
 /// @notice A vault that holds 100 WETH against USDC debt, on the published Aave V3.
 abstract contract LeverageWorld is AaveMarket {
     uint256 internal constant DAY = 86_400;
-    uint256 internal constant FLOOR = 1.25e18;
-    uint256 internal constant CEILING = 3e18;
+    uint64 internal constant FLOOR = 1.25e18;
+    uint64 internal constant CEILING = 3e18;
+    uint64 internal constant URGENT = 1.15e18;
+    uint64 internal constant RIPCORD = 1.05e18;
 
     Guard internal guard;
     LeverageVault internal vault;
@@ -32,7 +34,7 @@ abstract contract LeverageWorld is AaveMarket {
     function _deploy(WorldToken collateral, uint8 eMode) internal {
         guard = new Guard(_leverageGuard(collateral));
         vault = new LeverageVault(
-            ShareSetup(address(guard), "Keeper Leverage", "kLEV", 0), LendingSetup(address(aave), eMode, FLOOR, CEILING)
+            ShareSetup(address(guard), "Keeper Leverage", "kLEV", 0, 0), LendingSetup(address(aave), eMode)
         );
     }
 
@@ -52,6 +54,19 @@ abstract contract LeverageWorld is AaveMarket {
         setup = _guardSetup(tokens);
         setup.limits.maxTurnoverBps = 5_000;
         setup.limits.maxLossBps = 100;
+        setup.health = _healthLimits();
+    }
+
+    function _healthLimits() internal pure returns (HealthLimits memory) {
+        return HealthLimits({
+            floor: FLOOR,
+            ceiling: CEILING,
+            urgent: URGENT,
+            ripcord: RIPCORD,
+            urgentLossBps: 150,
+            chunkBps: 2_500,
+            rewardBps: 50
+        });
     }
 
     function _deposit(address user, uint256 assets) internal returns (uint256) {
@@ -71,7 +86,7 @@ abstract contract LeverageWorld is AaveMarket {
     }
 
     function _leverMove(uint256 debtAmount, bool flash) internal pure returns (LeverageMove memory) {
-        return LeverageMove({lever: true, flash: flash, debtAmount: debtAmount, collateralAmount: 0});
+        return LeverageMove({lever: true, flash: flash, urgent: false, debtAmount: debtAmount, collateralAmount: 0});
     }
 
     function _deleverMove(uint256 debtAmount, uint256 collateralAmount, bool flash)
@@ -79,7 +94,9 @@ abstract contract LeverageWorld is AaveMarket {
         pure
         returns (LeverageMove memory)
     {
-        return LeverageMove({lever: false, flash: flash, debtAmount: debtAmount, collateralAmount: collateralAmount});
+        return LeverageMove({
+            lever: false, flash: flash, urgent: false, debtAmount: debtAmount, collateralAmount: collateralAmount
+        });
     }
 
     function _buyLegs(uint256 dollars) internal view returns (Leg[] memory) {

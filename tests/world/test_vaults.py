@@ -12,8 +12,7 @@ from keeper.world.vaults import (
     BASKET_WEIGHTS,
     COOLDOWN,
     HEALTH_FACTOR,
-    HEALTH_FACTOR_CEILING,
-    HEALTH_FACTOR_FLOOR,
+    HEALTH_LIMITS,
     LIMITS,
 )
 
@@ -72,8 +71,8 @@ def test_the_basket_is_worth_two_million_at_its_weights(world: RunningWorld) -> 
 def test_the_leverage_vault_owes_what_its_health_factor_says(world: RunningWorld) -> None:
     health = ask(world, "leverage", "healthFactor()", "(uint256)")
     assert health / 10**18 == pytest.approx(float(HEALTH_FACTOR), abs=0.01)
-    band = ask(world, "leverage", "healthFactorBand()", "(uint256,uint256)")
-    assert band == (HEALTH_FACTOR_FLOOR, HEALTH_FACTOR_CEILING)
+    limits = ask(world, "leverage", "healthLimits()", "((uint64,uint64,uint64,uint64,uint16,uint16,uint16))")
+    assert limits == HEALTH_LIMITS
     position = ask(world, "leverage", "position()", "(uint256,uint256)")
     collateral, debt = position
     # 3,000 USD a WETH and a threshold of 83 %, by hand

@@ -74,7 +74,7 @@ contract RolesTest is BasketWorld {
     function _vaultRows() private view returns (Row[] memory rows) {
         rows = new Row[](3);
         rows[0] = Row(abi.encodeCall(vault.rebalance, (_order(), _goodLegs())), KEEPER, IGuardErrors.NotKeeper.selector);
-        rows[1] = Row(abi.encodeCall(vault.setEntryFee, (1)), 0, IGuardErrors.NotCurator.selector);
+        rows[1] = Row(abi.encodeCall(vault.setFees, (1, 1)), 0, IGuardErrors.NotCurator.selector);
         rows[2] =
             Row(abi.encodeCall(vault.setWeights, (_weights(10_000, 0, 0), 1)), 0, IGuardErrors.NotCurator.selector);
     }

@@ -339,7 +339,7 @@ contract BasketSharesTest is BasketWorld {
             abi.encodeCall(vault.depositInKind, (1e18, bob, _most())),
             abi.encodeCall(vault.redeemInKind, (1e18, bob, bob, none)),
             abi.encodeCall(vault.rebalance, (_order(), new Leg[](0))),
-            abi.encodeCall(vault.setEntryFee, (1)),
+            abi.encodeCall(vault.setFees, (1, 1)),
             abi.encodeCall(vault.setWeights, (new uint16[](1), 1)),
             abi.encodeCall(vault.nav, ()),
             abi.encodeCall(vault.holdings, ()),

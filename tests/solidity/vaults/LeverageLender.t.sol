@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {CallbackUnexpected} from "../../../contracts/guard/Swaps.sol";
 import {Guard} from "../../../contracts/guard/Guard.sol";
 import {ILendingPool} from "../../../contracts/interfaces/External.sol";
-import {Leg, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
+import {Order} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {ShareSetup} from "../../../contracts/interfaces/Setup.sol";
 import {LendingSetup, LeverageVault} from "../../../contracts/vaults/LeverageVault.sol";
 import {WorldToken} from "../../../contracts/world/WorldToken.sol";
@@ -79,7 +79,8 @@ contract LeverageLenderTest is LeverageWorld {
         OddLender lender = _openAt(new OddLender(false, false, 1));
         vm.prank(keeper);
         _lever();
-        assertEq(usdc.balanceOf(address(vault)), 1_000e6);
+        (, uint256 debt) = vault.position();
+        assertEq(debt, 1_000e6);
         lender = _openAt(new OddLender(false, false, 2));
         vm.prank(keeper);
         vm.expectRevert(abi.encodeWithSelector(CallbackUnexpected.selector, address(lender)));
@@ -103,9 +104,7 @@ contract LeverageLenderTest is LeverageWorld {
 
     function _openAt(OddLender lender) private returns (OddLender) {
         guard = new Guard(_leverageGuard(weth));
-        vault = new LeverageVault(
-            ShareSetup(address(guard), "Odd", "ODD", 0), LendingSetup(address(lender), 0, FLOOR, CEILING)
-        );
+        vault = new LeverageVault(ShareSetup(address(guard), "Odd", "ODD", 0, 0), LendingSetup(address(lender), 0));
         vm.prank(alice);
         weth.approve(address(vault), type(uint256).max);
         _deposit(alice, 10e18);
@@ -113,8 +112,8 @@ contract LeverageLenderTest is LeverageWorld {
         return lender;
     }
 
-    /// @dev No legs: what was borrowed stays idle.
     function _lever() private {
-        vault.rebalance(Order("intent", 0, uint64(block.timestamp), 0, 0), new Leg[](0), _leverMove(1_000e6, true));
+        Order memory order = Order("intent", 0, uint64(block.timestamp), 0, 0);
+        vault.rebalance(order, _buyLegs(1_000e6), _leverMove(1_000e6, true));
     }
 }

@@ -4,14 +4,9 @@ pragma solidity 0.8.30;
 import {HoldingTooSmall} from "../../../contracts/guard/Ledger.sol";
 import {CallbackUnexpected, ExternalCallFailed, OutputTooSmall} from "../../../contracts/guard/Swaps.sol";
 import {IGuardErrors} from "../../../contracts/interfaces/IGuardErrors.sol";
-import {IKeeperVault, Leg, Limits, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
+import {HealthLimits, IKeeperVault, Leg, Limits, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {LeverageMove} from "../../../contracts/interfaces/ILeverageVault.sol";
-import {
-    HealthFactorNotRaised,
-    HealthFactorTooHigh,
-    HealthFactorTooLow,
-    MoveInvalid
-} from "../../../contracts/vaults/LeverageVault.sol";
+import {BorrowedUnsold, MoveInvalid} from "../../../contracts/vaults/LeverageVault.sol";
 import {LeverageWorld} from "../LeverageWorld.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
@@ -56,10 +51,10 @@ contract LeverageRebalanceTest is LeverageWorld {
 
     function test_refuses_AMoveThatContradictsItself() public {
         LeverageMove[4] memory moves = [
-            LeverageMove({lever: true, flash: true, debtAmount: 0, collateralAmount: 0}),
-            LeverageMove({lever: true, flash: false, debtAmount: 1e6, collateralAmount: 1}),
-            LeverageMove({lever: false, flash: true, debtAmount: 0, collateralAmount: 1e18}),
-            LeverageMove({lever: false, flash: false, debtAmount: 1, collateralAmount: 1e18})
+            LeverageMove({lever: true, flash: true, urgent: false, debtAmount: 0, collateralAmount: 0}),
+            LeverageMove({lever: true, flash: false, urgent: false, debtAmount: 1e6, collateralAmount: 1}),
+            LeverageMove({lever: false, flash: true, urgent: false, debtAmount: 0, collateralAmount: 1e18}),
+            LeverageMove({lever: false, flash: false, urgent: false, debtAmount: 1, collateralAmount: 1e18})
         ];
         for (uint256 i; i < moves.length; ++i) {
             _refused(moves[i], new Leg[](0), abi.encodeWithSelector(MoveInvalid.selector));
@@ -81,16 +76,19 @@ contract LeverageRebalanceTest is LeverageWorld {
     }
 
     function test_refuses_ToLeverBelowTheFloor() public {
-        // Aave itself would go on down to a health factor of 1.03; the vault stops at 1.25.
-        (bool ok, bytes memory reason) = _try(_leverMove(152_000e6, false), new Leg[](0));
+        HealthLimits memory next = _healthLimits();
+        next.floor = 2.4e18;
+        vm.prank(curator);
+        guard.setHealthLimits(next);
+        (bool ok, bytes memory reason) = _try(_leverMove(20_000e6, false), _buyLegs(20_000e6));
         assertFalse(ok);
-        assertEq(bytes4(reason), HealthFactorTooLow.selector);
-        assertLt(_word(reason, 0), FLOOR);
-        assertEq(_word(reason, 1), FLOOR);
+        assertEq(bytes4(reason), IGuardErrors.HealthFactorTooLow.selector);
+        assertLt(_word(reason, 0), next.floor);
+        assertEq(_word(reason, 1), next.floor);
     }
 
     function test_refuses_ToBorrowMoreThanAaveLends() public {
-        (bool ok, bytes memory reason) = _try(_leverMove(1_000_000e6, false), new Leg[](0));
+        (bool ok, bytes memory reason) = _try(_leverMove(1_000_000e6, false), _buyLegs(1e6));
         assertFalse(ok);
         assertEq(
             reason,
@@ -103,7 +101,7 @@ contract LeverageRebalanceTest is LeverageWorld {
     function test_refuses_ToDeleverAboveTheCeiling() public {
         (bool ok, bytes memory reason) = _try(_deleverMove(0, 40e18, false), _sellLegs(40e18));
         assertFalse(ok);
-        assertEq(bytes4(reason), HealthFactorTooHigh.selector);
+        assertEq(bytes4(reason), IGuardErrors.HealthFactorTooHigh.selector);
         assertEq(_word(reason, 1), CEILING);
     }
 
@@ -111,13 +109,13 @@ contract LeverageRebalanceTest is LeverageWorld {
         // Collateral leaves for the idle side and no debt is paid.
         (bool ok, bytes memory reason) = _try(_deleverMove(0, 1e18, false), new Leg[](0));
         assertFalse(ok);
-        assertEq(bytes4(reason), HealthFactorNotRaised.selector);
+        assertEq(bytes4(reason), IGuardErrors.HealthFactorNotRaised.selector);
         // Nothing happens at all.
         uint256 health = vault.healthFactor();
         _refused(
             _deleverMove(0, 0, false),
             new Leg[](0),
-            abi.encodeWithSelector(HealthFactorNotRaised.selector, health, health)
+            abi.encodeWithSelector(IGuardErrors.HealthFactorNotRaised.selector, health, health)
         );
     }
 
@@ -148,7 +146,7 @@ contract LeverageRebalanceTest is LeverageWorld {
     }
 
     function test_refuses_AnUnsolicitedFlashLoan() public {
-        bytes memory params = abi.encode(new Leg[](0), new address[](0), _leverMove(1e6, true));
+        bytes memory params = abi.encode(new Leg[](0), _leverMove(1e6, true));
         vm.expectRevert(abi.encodeWithSelector(CallbackUnexpected.selector, address(this)));
         vault.executeOperation(address(usdc), 1e6, 0, address(vault), params);
         // From the lender, but for somebody else.
@@ -221,10 +219,12 @@ contract LeverageRebalanceTest is LeverageWorld {
         _requireClean();
     }
 
-    function test_lever_KeepsWhatTheLegsDidNotSpend() public {
-        _act(_leverMove(10_000e6, true), _buyLegs(9_000e6));
-        assertEq(vault.holdings()[1], 1_000e6);
-        assertEq(vault.nav(), _navByHand());
+    /// @dev Debt that lies idle costs interest outside of every budget: a stolen key could let it run.
+    function test_refuses_ToBorrowWhatItDoesNotSell() public {
+        bytes memory unsold = abi.encodeWithSelector(BorrowedUnsold.selector, 1_000e6);
+        _refused(_leverMove(10_000e6, true), _buyLegs(9_000e6), unsold);
+        _refused(_leverMove(10_000e6, false), _buyLegs(9_000e6), unsold);
+        _refused(_leverMove(1_000e6, false), new Leg[](0), unsold);
     }
 
     // de-levering

@@ -5,9 +5,26 @@ from datetime import datetime
 from decimal import Decimal
 
 from keeper.config.faults import meant
-from keeper.config.settings import Config, VaultSettings
+from keeper.config.settings import Config, PolicySettings, VaultSettings, gwei
 from keeper.errors import BadInput
-from keeper.model import Goal, HealthGoal, Mandate, RangeGoal, Threshold, Token, WeightGoal, Window
+from keeper.model import (
+    Calendar,
+    Chunks,
+    Continuous,
+    DynamicBand,
+    Gates,
+    Goal,
+    HealthGoal,
+    Mandate,
+    Periodic,
+    Policy,
+    Preventative,
+    RangeGoal,
+    Threshold,
+    Token,
+    WeightGoal,
+    Window,
+)
 from keeper.units import BPS, WAD, Address, Bps, Timestamp, Wad
 
 
@@ -27,7 +44,7 @@ def mandate(
         kind=vault.kind,
         name=vault.name,
         goal=_goal(vault, tokens, on_chain_weights),
-        policy=Threshold(policy.settle),
+        policy=_policy(policy),
         horizon_s=policy.horizon,
         risk_aversion=policy.risk_aversion,
         max_loss=Bps(policy.max_loss_bps),
@@ -40,13 +57,50 @@ def mandate(
             (_token(vault, "policy.volatility", one, tokens), sigma) for one, sigma in policy.volatility.items()
         ),
         venues=policy.venues,
-        blackouts=tuple(Window(_second(b.start), _second(b.end), b.reason) for b in policy.blackouts),
+        blackouts=tuple(Window(_second(b.start), _second(b.end), b.reason, b.rescues) for b in policy.blackouts),
+        gates=_gates(policy),
+        chunks=Chunks(policy.max_chunks, policy.refill, policy.confirmations),
+    )
+
+
+_POLICIES: dict[str, type[Policy]] = {
+    "threshold": Threshold,
+    "calendar": Calendar,
+    "periodic": Periodic,
+    "continuous": Continuous,
+    "dynamic": DynamicBand,
+    "preventative": Preventative,
+}
+
+
+def _policy(said: PolicySettings) -> Policy:
+    """What the file leaves open is as the value's own defaults have it."""
+    lower = said.act_above and min(Preventative().stop_below, said.act_above / 2)
+    stated = {
+        "settle": said.settle,
+        "every_s": said.every,
+        "act_above": said.act_above,
+        "stop_below": said.stop_below or lower,
+        "stress": said.stress,
+    }
+    return _POLICIES[said.kind](**{key: value for key, value in stated.items() if value is not None})  # type: ignore[arg-type]
+
+
+def _gates(said: PolicySettings) -> Gates:
+    stated = {"gas_wait_s": said.gas_wait, "gas_unless": said.gas_unless}
+    return Gates(
+        release=said.release,
+        min_gain=said.min_gain,
+        payback_s=said.payback,
+        gas_below=None if said.gas_below_gwei is None else gwei(said.gas_below_gwei),
+        **{key: value for key, value in stated.items() if value is not None},  # type: ignore[arg-type]
     )
 
 
 def _goal(vault: VaultSettings, tokens: Sequence[Token], on_chain: Sequence[tuple[Address, Bps]] | None) -> Goal:
     if vault.health is not None:
-        return HealthGoal(_wad(vault.health.low), _wad(vault.health.target), _wad(vault.health.high))
+        wish = vault.health
+        return HealthGoal(_wad(wish.low), _wad(wish.target), _wad(wish.high), wish.tolerance, wish.react)
     if vault.range is not None:
         wanted = vault.range
         return RangeGoal(_bps(wanted.half_width), _bps(wanted.trigger), _bps(wanted.idle))

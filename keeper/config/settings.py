@@ -31,9 +31,19 @@ from keeper.config.fields import (
     variable,
 )
 from keeper.errors import BadInput
+from keeper.model import Preventative, Settle
 from keeper.units import BPS, SECONDS_PER_YEAR, Wei
 
 GWEI = 10**9
+
+PolicyKind = Literal["threshold", "calendar", "periodic", "continuous", "dynamic", "preventative"]
+OWN_KEYS: dict[str, tuple[str, ...]] = {
+    "calendar": ("every",),
+    "periodic": ("every",),
+    "preventative": ("act_above", "stop_below", "stress"),
+}
+"""Keys that only some kinds of policy have."""
+Chance = Annotated[float, Strict(), Field(gt=0, lt=1)]
 
 
 class Section(BaseModel):
@@ -117,11 +127,13 @@ class Run(Section):
 
 
 class Health(Section):
-    """Act below `low` or above `high`, come back to `target`."""
+    """Act below `low` or above `high`, come back to `target`; with a `tolerance` both rise with volatility."""
 
     low: Positive
     target: Positive
     high: Positive
+    tolerance: Annotated[float, Strict(), Field(ge=0, le=0.5)] = 0.0
+    react: Duration = 600
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -148,6 +160,7 @@ class Blackout(Section):
     start: AwareDatetime
     end: AwareDatetime
     reason: Text
+    rescues: bool = False
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -157,9 +170,26 @@ class Blackout(Section):
 
 
 class PolicySettings(Section):
-    """How to act. `min_trade` is in whole units of the vault's base asset; no `venues`: all that the vault allows."""
+    """When and how to act. Without a value of its own a key of one kind of policy is as `model.policy` says.
 
-    settle: Literal["cheapest", "target", "edge"] = "cheapest"
+    `min_trade` and `min_gain` are in whole units of the vault's base asset; no `venues`: all that the vault allows.
+    """
+
+    kind: PolicyKind = "threshold"
+    settle: Settle | None = None
+    every: Annotated[Duration | None, Field(validate_default=True)] = None
+    act_above: Chance | None = None
+    stop_below: Chance | None = None
+    stress: Annotated[float, Strict(), Field(ge=1, le=100)] | None = None
+    release: Annotated[float, Strict(), Field(ge=0, lt=1)] = 0.0
+    min_gain: NotNegative = 0.0
+    payback: Duration | None = None
+    gas_below_gwei: Positive | None = None
+    gas_wait: Duration | None = None
+    gas_unless: Chance | None = None
+    max_chunks: Annotated[int, Strict(), Field(ge=1, le=100)] = 1
+    refill: Duration = 600
+    confirmations: Annotated[int, Strict(), Field(ge=0, le=100)] = 2
     horizon: Annotated[Duration, Field(le=SECONDS_PER_YEAR)] = 86_400
     risk_aversion: Positive = 2.0
     max_loss_bps: Annotated[int, Strict(), Field(ge=1, le=1_000)] = 30
@@ -169,6 +199,33 @@ class PolicySettings(Section):
     venues: tuple[AddressField, ...] = ()
     volatility: dict[Text, Positive] = Field(default_factory=dict)
     blackouts: tuple[Blackout, ...] = ()
+
+    @field_validator("every", "act_above", "stop_below", "stress")
+    @classmethod
+    def _of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        """Checked a key at a time, so that every fault of a section is told."""
+        kind, key = info.data.get("kind"), info.field_name
+        own = [k for k, keys in OWN_KEYS.items() if key in keys]
+        if value is not None and kind is not None and kind not in own:
+            raise ValueError(f"is of a policy of kind {_either(own)}, this one is {_quoted(kind)}; remove it")
+        if value is None and key == "every" and kind in own:
+            raise ValueError(f'missing: a policy of kind {_quoted(kind)} needs it; add it, such as "24h"')
+        return value
+
+    @field_validator("stop_below")
+    @classmethod
+    def _stops_lower(cls, value: float | None, info: ValidationInfo) -> float | None:
+        act = info.data.get("act_above") or Preventative().act_above
+        if value is not None and value >= act:
+            raise ValueError(f"expected less than act_above, {act:g}: it must stop at a lower chance than it acts at")
+        return value
+
+    @field_validator("gas_wait", "gas_unless")
+    @classmethod
+    def _with_a_gas_price(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and "gas_below_gwei" in info.data and info.data["gas_below_gwei"] is None:
+            raise ValueError("has no effect without gas_below_gwei; add that or remove this")
+        return value
 
 
 class VaultSettings(Section):
@@ -223,11 +280,11 @@ class Config(Section):
 
     @property
     def max_gas_price(self) -> Wei:
-        return _gwei(self.gas.max_gas_price_gwei)
+        return gwei(self.gas.max_gas_price_gwei)
 
     @property
     def priority_fee(self) -> Wei:
-        return _gwei(self.gas.priority_fee_gwei)
+        return gwei(self.gas.priority_fee_gwei)
 
     def named(self, name: str) -> VaultSettings:
         """The vault called `name`. Raises BadInput."""
@@ -246,5 +303,14 @@ class Config(Section):
         return value
 
 
-def _gwei(value: float) -> Wei:
+def gwei(value: float) -> Wei:
+    """Wei a unit of gas, exact in decimals."""
     return Wei(int(Decimal(repr(value)) * GWEI))
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _either(words: list[str]) -> str:
+    return " or ".join(map(_quoted, words))

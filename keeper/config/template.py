@@ -105,6 +105,7 @@ def _vault(one: VaultDraft) -> list[str]:
         *_GOALS[one.kind](one),
         "",
         "[vault.policy]",
+        _said('kind = "threshold"', "act outside the band; the other kinds are below"),
         _said('settle = "cheapest"', 'how far to go back: what costs least, to the "target" or the "edge"'),
         _said('horizon = "24h"', "a trade must be worth more than waiting this long"),
         _said("risk_aversion = 2.0", "price of being off target; higher trades earlier"),
@@ -114,7 +115,28 @@ def _vault(one: VaultDraft) -> list[str]:
         _said(f"min_trade = {least}", f"least worth of a leg, in {_plain(base) or 'the base asset'}"),
         _said(f"volatility = {{ {sigmas} }}", "a year, until the journal knows"),
         *_venues(one.venues),
-        '# blackouts = [{ start = 2026-01-31T18:00:00Z, end = 2026-01-31T20:00:00Z, reason = "upgrade" }]',
+        *_ways(),
+        '# blackouts = [{ start = 2026-01-31T18:00:00Z, end = 2026-01-31T20:00:00Z, reason = "fork", rescues = true }]',
+    ]
+
+
+def _ways() -> list[str]:
+    """Other ways to act, to be uncommented."""
+    return [
+        _said('# kind = "preventative"', "act before a band breaks, while forecasts have proven themselves"),
+        _said("# act_above = 0.3", "... from this chance to leave the band within the horizon"),
+        _said("# stop_below = 0.1", "... until it is under this one"),
+        _said("# stress = 2.0", "... a trade at the band's edge costs so many times one now"),
+        _said('# kind = "dynamic"', "act where it costs less than waiting, inside the band too"),
+        _said('# kind = "calendar"', 'act once in every period; "periodic" looks once, "continuous" always acts'),
+        _said('# every = "24h"', "... the period"),
+        _said("# release = 0.25", "come back so far inside the band, as a share of the way to the target"),
+        _said("# min_gain = 5.0", "least that acting must save, in the base asset"),
+        _said('# payback = "7d"', "costs must be earned back within"),
+        _said("# gas_below_gwei = 20", "dearer gas is waited for; a rescue never waits"),
+        _said('# gas_wait = "6h"', "... at most so long"),
+        _said("# gas_unless = 0.3", "... and while the chance to leave the band is lower"),
+        _said("# max_chunks = 4", "split a trade that moves its pools into so many parts at most"),
     ]
 
 
@@ -127,7 +149,12 @@ def _basket(one: VaultDraft) -> list[str]:
 def _leverage(one: VaultDraft) -> list[str]:
     low, target, high = one.health
     health = f"health = {{ low = {low:g}, target = {target:g}, high = {high:g} }}"
-    return [_said(health, "act outside, come back to the target")]
+    careful = health.replace(" }", ', tolerance = 0.001, react = "10m" }')
+    return [
+        _said(health, "act outside, come back to the target"),
+        "# Low and target may rise with volatility, for this chance to be liquidated before an action lands:",
+        f"# {careful}",
+    ]
 
 
 def _range(one: VaultDraft) -> list[str]:

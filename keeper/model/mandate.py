@@ -1,8 +1,8 @@
 """What the operator wants, and what the keeper remembers."""
 
 from dataclasses import dataclass
-from typing import Literal
 
+from keeper.model.policy import NO_GATES, WHOLE, Chunks, Gates, Policy
 from keeper.units import Address, Bps, Hash, Timestamp, Wad, Wei
 
 
@@ -16,11 +16,17 @@ class WeightGoal:
 
 @dataclass(frozen=True, slots=True)
 class HealthGoal:
-    """Act below `low` or above `high`, come back to `target`."""
+    """Act below `low` or above `high`, come back to `target`.
+
+    With a `tolerance` the lower level and the target rise with volatility, inside `low` and `high`: the chance to be
+    liquidated before an action lands, `react_s` after the price that called for it, stays under it. 0: as stated.
+    """
 
     low: Wad
     target: Wad
     high: Wad
+    tolerance: float = 0.0
+    react_s: int = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +42,17 @@ class RangeGoal:
     idle: Bps
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """Act when a quantity is outside its band; `settle` says how far to go back."""
-
-    settle: Literal["cheapest", "target", "edge"] = "cheapest"
-
-
 Goal = WeightGoal | HealthGoal | RangeGoal
-Policy = Threshold
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A blackout, from `start` to `end` (exclusive)."""
+    """A blackout, from `start` to `end` (exclusive); with `rescues` a health factor may be saved in it all the same."""
 
     start: Timestamp
     end: Timestamp
     reason: str
+    rescues: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +82,38 @@ class Mandate:
     blackouts: tuple[Window, ...] = ()
     champion: str = "auto"
     """The forecast model to believe; "auto": whichever scored best on each token."""
+    gates: Gates = NO_GATES
+    chunks: Chunks = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Waiting on purpose until `until`; claims no nonce."""
+    """Waiting on purpose until `until`, which is never moved; claims no nonce. Past it the reason no longer counts."""
 
     until: Timestamp
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """A rebalance in parts: `done` of `parts` are on the chain, the next was planned at the vault's `epoch`.
+
+    `left` is how far that part was to leave each pool from the oracle's price, as a fraction.
+    """
+
+    done: int
+    parts: int
+    epoch: int
+    left: tuple[tuple[Address, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """A vault's own memory. `acting` is the hysteresis side: whether it was last seen outside its band."""
+    """A vault's own memory. `acting` is the hysteresis side: whether acting was last called for, and is not yet over.
+
+    `served` is the start of the last period of a calendar that needs no more; `refill_s` how long pools were measured
+    to take to come back half way after a part of a schedule.
+    """
 
     vault: Address
     acting: bool = False
@@ -103,3 +121,6 @@ class State:
     open_intents: tuple[Hash, ...] = ()
     last_failure_at: Timestamp | None = None
     failures: int = 0
+    served: Timestamp | None = None
+    progress: Progress | None = None
+    refill_s: int | None = None

@@ -1,7 +1,6 @@
 """The one pure function a keeper thinks with: what it sees, remembers, believes and is told in, a decision out."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from keeper import forecast as forecasting
 from keeper import guard
@@ -11,14 +10,12 @@ from keeper.model import (
     Beliefs,
     Cost,
     Decision,
-    Drift,
-    Forecast,
+    Deferred,
     History,
     Hold,
     Mandate,
     Plan,
-    Problem,
-    Quantity,
+    Preventative,
     RangeProblem,
     Reason,
     Refused,
@@ -26,14 +23,16 @@ from keeper.model import (
     State,
     Vault,
     Venue,
+    Verdict,
     WeightProblem,
 )
-from keeper.plan import plan_health, plan_range, plan_weights
+from keeper.plan import plan_health, plan_range, plan_weights, policy
 from keeper.plan.health import Bounds
+from keeper.plan.policy import parts
 from keeper.plan.route import opener
 from keeper.plan.weights import Sizes
 from keeper.simulate import simulate
-from keeper.units import BPS, Gas, Timestamp, bps_up
+from keeper.units import BPS, Address, Gas, Timestamp, Wei, bps_up
 
 SLOT_S = 12
 """Seconds from the snapshot to the block that a plan is predicted for."""
@@ -46,7 +45,7 @@ FLASH_GAS = Gas(180_000)
 
 
 def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, seed: int) -> Decision:
-    """Judge one vault at one block: Approved, Hold or Refused, and the vault's next memory.
+    """Judge one vault at one block: Approved, Hold or Refused, why, and the vault's next memory.
 
     Deterministic; no I/O. `seed` is for stages that draw; the closed-form forecast draws nothing.
     """
@@ -55,99 +54,257 @@ def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, s
     if reasons := guard.preflight(snapshot, vault, state, mandate):
         return Decision(Refused(reasons), state, None, None)
     try:
-        problem, drift = vault.problem(snapshot, mandate), vault.drift(snapshot, mandate)
+        seen = _see(snapshot, vault, beliefs, mandate, state)
     except Refusal as error:  # such as a lending market without a price of its own
         return Decision(Refused((Reason(error.code, f"{mandate.name}: {error}"),)), state, None, None)
+    trigger = policy.trigger(seen)
+    if reasons := guard.blackout(snapshot, mandate, trigger.kind == "rescue"):
+        return Decision(Refused(reasons), state, seen.drift, seen.forecast, trigger.why)
+    case = _Case(snapshot, vault, seen, trigger)
+    verdict, after, why = case.judged()
+    for token in vault.tokens:
+        why = why.replace(token.address, token.symbol)
+    return Decision(verdict, after, seen.drift, seen.forecast, why, trigger.edge.chance if trigger.edge else None)
+
+
+def _see(snapshot: Snapshot, vault: Vault, beliefs: Beliefs, mandate: Mandate, state: State) -> policy.Seen:
+    """The vault against its mandate; a health factor against the levels that volatility asks for."""
+    problem, drift = vault.problem(snapshot, mandate), vault.drift(snapshot, mandate)
     expected = forecasting.forecast(problem, drift, beliefs, mandate, base_fee=snapshot.head.base_fee)
-    if drift.distance <= 1.0:
-        plan = Plan((), None, Cost(), Cost(), "inside the band: " + _nearest(drift))
-        return Decision(Hold(plan), replace(state, acting=False), drift, expected)
-    verdict = _act(snapshot, vault, problem, expected, state, mandate)
-    return Decision(verdict, replace(state, acting=True), drift, expected)
+    now = snapshot.head.timestamp
+    late_s = max(now - snapshot.round(t.address).updated_at for t in vault.tokens)
+    levelled = policy.adapted(mandate.goal, problem, drift, expected, late_s)
+    if levelled != (problem, drift):
+        problem, drift = levelled
+        expected = forecasting.forecast(problem, drift, beliefs, mandate, base_fee=snapshot.head.base_fee)
+    return policy.Seen(problem, drift, expected, mandate, state, now, vault.guard.last_action_at, vault.guard.epoch)
 
 
-def _act(
-    snapshot: Snapshot, vault: Vault, problem: Problem, expected: Forecast, state: State, mandate: Mandate
-) -> Hold | Approved | Refused:
-    """The best plan that the guards let through; a smaller one where only size stands in the way, else why not.
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One vault at one block, with what its policy said."""
 
-    Half a rescue now and half after the cooldown is better than none: a vault must not be watched into liquidation
-    because its whole way back would cost more than one action may.
-    """
-    first: Refused | None = None
-    for halvings in range(MAX_HALVINGS + 1):
-        plans = _plans(snapshot, vault, problem, expected, mandate, 0.5**halvings)
-        if not plans[0].acts:
-            return first or Hold(plans[0])
-        verdict = _first_approved(_verdict(snapshot, vault, state, mandate, plan) for plan in plans)
-        if isinstance(verdict, Approved):
-            return verdict
-        first = first or verdict
-        if not {reason.id for reason in first.reasons} <= SIZE:
-            break
-    return first or Hold(plans[0])
+    snapshot: Snapshot
+    vault: Vault
+    seen: policy.Seen
+    trigger: policy.Trigger
+
+    @property
+    def mandate(self) -> Mandate:
+        return self.seen.mandate
+
+    def judged(self) -> tuple[Verdict, State, str]:
+        """The verdict, the vault's next memory, and why."""
+        state, why = self.seen.state, self.trigger.why
+        if not self.trigger.acts:
+            return Hold(_nothing(why)), self._rested(acting=False), why
+        if self.trigger.kind == "rescue":
+            return self._acted(self._best(1.0), state)
+        pause = self._pause()
+        if pause.why:
+            return Hold(_nothing(pause.why)), replace(pause.state, acting=True), pause.why
+        return self._acted(self._best(1.0), pause.state)
+
+    def _rested(self, acting: bool) -> State:
+        served = policy.period(self.seen) or self.seen.state.served
+        return replace(self.seen.state, acting=acting, deferred=None, progress=None, served=served)
+
+    def _acted(self, verdict: Verdict, state: State) -> tuple[Verdict, State, str]:
+        """What the gates leave of a verdict; a rescue passes them all."""
+        why = self.trigger.why
+        if isinstance(verdict, Hold):
+            return verdict, self._rested(acting=True), f"{why}; {self._not_yet(verdict.plan)}"
+        state = replace(state, acting=True)
+        if not isinstance(verdict, Approved) or self.trigger.kind == "rescue":
+            return verdict, replace(state, deferred=None, progress=None), why
+        if against := self._against(verdict):
+            held = replace(verdict.plan, legs=(), move=None, reason=against)
+            return Hold(held), self._rested(acting=True), f"{why}; {against}"
+        if deferred := self._deferred():
+            held = replace(verdict.plan, legs=(), move=None, reason=deferred.reason)
+            return Hold(held), replace(state, deferred=deferred), f"{why}; {deferred.reason}"
+        return self._in_parts(verdict, state)
+
+    def _told(self, raw: float) -> str:
+        base = self.vault.tokens[0]
+        return f"{raw / 10**base.decimals:,.4g} {base.symbol}"
+
+    def _not_yet(self, plan: Plan) -> str:
+        """Why no plan is worth its cost, in the base asset; or what stands in the way of any."""
+        if plan.waiting.total <= 0.0:
+            return plan.reason
+        horizon = policy.duration(self.mandate.horizon_s)
+        wait, trade = self._told(plan.waiting.total), self._told(plan.cost.total)
+        return f"not worth it yet: waiting {horizon} costs {wait}, the best trade {trade}"
+
+    # --- the best plan that the guards let through --------------------------------------------------------------------
+
+    def _best(self, share: float) -> Verdict:
+        """The best plan that the guards let through; a smaller one where only size stands in the way, else why not.
+
+        Half a rescue now and half after the cooldown is better than none: a vault must not be watched into liquidation
+        because its whole way back would cost more than one action may.
+        """
+        first: Refused | None = None
+        for halvings in range(MAX_HALVINGS + 1):
+            verdict = self._chosen(self._plans(share * 0.5**halvings))
+            if not isinstance(verdict, Refused):
+                return first if first and isinstance(verdict, Hold) else verdict
+            first = first or verdict
+            if not {reason.id for reason in first.reasons} <= SIZE:
+                break
+        assert first is not None
+        return first
+
+    def _chosen(self, plans: tuple[Plan, ...]) -> Verdict:
+        """The first plan that the guards let through; where none passes, why the first did not."""
+        if self.trigger.kind == "prevent":
+            return self._prevented(plans)
+        first: Refused | None = None
+        for plan in plans:
+            if not plan.acts:
+                return first or Hold(plan)
+            verdict = self._verdict(plan)
+            if isinstance(verdict, Approved):
+                return verdict
+            first = first or verdict
+        assert first is not None
+        return first
+
+    def _prevented(self, plans: tuple[Plan, ...]) -> Verdict:
+        """As `_chosen`, every plan and the waiting weighed with the band that either may still break."""
+        rules, edge = self.mandate.policy, self.trigger.edge
+        assert isinstance(rules, Preventative)
+        assert edge is not None
+        acting = [plan for plan in plans if plan.acts]
+        judged = [self._verdict(plan) for plan in acting]
+        passed = [one for one in judged if isinstance(one, Approved)]
+        if not passed:
+            return next((one for one in judged if isinstance(one, Refused)), None) or Hold(plans[0])
+        lefts = [self.vault.left(self.snapshot, self.mandate, one.prediction) for one in passed]
+        reached = [next(q.value for q in left.quantities if q.name == edge.quantity.name) for left in lefts]
+        furthest = max(range(len(passed)), key=lambda k: abs(reached[k] - edge.quantity.value))
+        threat = policy.threat(edge, passed[furthest].plan.cost, reached[furthest], rules.stress)
+        plans = policy.weighed(tuple(one.plan for one in passed), threat, self.seen.drift, lefts)
+        k = min(range(len(plans)), key=lambda i: plans[i].cost.total)
+        best = plans[k]
+        if rules.settle == "cheapest" and best.waiting.total <= best.cost.total:
+            return Hold(replace(best, legs=(), move=None, reason=f"waiting is cheaper than {best.reason}"))
+        return replace(passed[k], plan=best)
+
+    def _plans(self, share: float) -> tuple[Plan, ...]:
+        """Plans that sell at most `share` of what the vault's turnover limits allow, in order of preference."""
+        snapshot, vault, mandate, problem = self.snapshot, self.vault, self.mandate, self.trigger.problem
+        base = vault.tokens[0]
+        pools = tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
+        gas_price = snapshot.head.base_fee + mandate.priority_fee
+        if isinstance(problem, RangeProblem):
+            snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
+        open_market = opener(snapshot, pools, base.address, gas_price, mandate.max_slippage)
+        price = snapshot.round(base.address).price_x36 / 1e36
+        gross = vault.gross(snapshot, snapshot.head.timestamp)
+        turnover = self._turnover() * share
+        least = mandate.min_trade * 10**base.decimals * price
+        sizes = Sizes(turnover * price, least, gross * price, vault.gas)
+        expected = self.seen.forecast
+        if isinstance(problem, WeightProblem):
+            return plan_weights(problem, expected, mandate, open_market, sizes)
+        if isinstance(problem, RangeProblem):
+            return plan_range(problem, expected, mandate, open_market, sizes)
+        scale = problem.collateral_price / price
+        bounds = Bounds(turnover * price * scale, least * scale, vault.gas, FLASH_GAS)
+        return plan_health(problem, expected, mandate, open_market, bounds)
+
+    def _turnover(self) -> float:
+        """What one action may sell, in raw units of the base asset."""
+        gross = self.vault.gross(self.snapshot, self.snapshot.head.timestamp)
+        allowed = min(gross * self.vault.limits.max_turnover / BPS, self.vault.guard.turnover_budget_raw)
+        return allowed * TURNOVER_MARGIN
+
+    def _verdict(self, plan: Plan) -> Approved | Refused:
+        snapshot, vault, mandate = self.snapshot, self.vault, self.mandate
+        when = Timestamp(snapshot.head.timestamp + SLOT_S)
+        try:
+            prediction = simulate(snapshot, vault.address, plan, when)
+        except (Refusal, Unquotable) as error:
+            code = error.code if isinstance(error, Refusal) else "K-33"
+            return Refused((Reason(code, f"{mandate.name}: the exact replay stops: {error}"),), plan)
+        floor = prediction.nav_before - bps_up(prediction.nav_before, mandate.max_loss)
+        deadline = Timestamp(snapshot.head.timestamp + mandate.deadline_s)
+        order = vault.order(snapshot, plan, deadline, floor)
+        case = guard.Case(snapshot, vault, self.seen.state, mandate, plan, order, prediction)
+        if reasons := guard.judge(case):
+            return Refused(reasons, plan)
+        return Approved(vault.address, order, plan, vault.encode(order, plan), prediction)
+
+    # --- what an approved plan must pass ------------------------------------------------------------------------------
+
+    def _against(self, approved: Approved) -> str:
+        """Why the plan is not worth its while by the mandate's gates; empty when it is."""
+        gates, base, plan = self.mandate.gates, self.vault.tokens[0], approved.plan
+        if against := policy.too_little(plan, gates, 10.0**base.decimals, base.symbol):
+            return against
+        if gates.payback_s is None:
+            return ""
+        left = self.vault.left(self.snapshot, self.mandate, approved.prediction)
+        rates = [
+            policy.running(self.seen.problem, drift, self.seen.forecast, self.mandate)
+            for drift in (self.seen.drift, left)
+        ]
+        return policy.too_slow(plan, gates, (rates[0] - rates[1]) * approved.prediction.nav_before)
+
+    def _deferred(self) -> Deferred | None:
+        price = Wei(self.snapshot.head.base_fee + self.mandate.priority_fee)
+        return policy.deferral(self.mandate.gates, self.seen.state, price, self.trigger.chance, self.seen.now)
+
+    # --- a trade in parts ---------------------------------------------------------------------------------------------
+
+    def _spacing(self) -> int:
+        return parts.spacing(self.mandate.chunks, self.seen.state, self.vault.limits.cooldown_s, SLOT_S)
+
+    def _pause(self) -> parts.Pause:
+        """Whether a schedule's next part must wait for its pools."""
+        state = self.seen.state
+        pools = [pool for pool, _ in state.progress.left] if state.progress is not None else []
+        off = tuple((pool, guard.off_oracle(self.snapshot, self.snapshot.venue(pool))) for pool in pools)
+        since = self.seen.now - self.vault.guard.last_action_at
+        return parts.pause(state, self.seen.epoch, since, self._spacing(), off)
+
+    def _in_parts(self, whole: Approved, state: State) -> tuple[Verdict, State, str]:
+        """The first part of a trade whose impact is worth splitting, else the whole trade."""
+        mandate, why, epoch = self.mandate, self.trigger.why, self.seen.epoch
+        if self.trigger.kind == "prevent":
+            wait, trade = self._told(whole.plan.waiting.total), self._told(whole.plan.cost.total)
+            why = f"{why}: acting now costs {trade} with what it leaves, waiting {wait}"
+        n = parts.count(whole.plan, mandate.chunks, mandate.horizon_s, self._spacing())
+        part: Verdict = whole
+        if n > 1:
+            sold = guard.turnover(self.snapshot, self.vault, whole.prediction)
+            part = self._best(sold / n / self._turnover())
+        if not isinstance(part, Approved):
+            part, n = whole, 1
+        state = replace(state, deferred=None, progress=parts.begun(state, epoch, n, self._left_off(part)))
+        if n > 1:
+            shown = tuple(dict.fromkeys((*part.plan.candidates, *whole.plan.candidates)))
+            part = replace(part, plan=replace(part.plan, candidates=shown))
+            why = f"{why}; one of {n} parts, to move the pools less"
+        return part, state, why
+
+    def _left_off(self, approved: Approved) -> tuple[tuple[Address, float], ...]:
+        """How far each pool that is used will be off the oracle's price, a fraction."""
+        found = []
+        for pool in dict.fromkeys(fill.pool for fill in approved.prediction.fills):
+            venue: Venue = self.snapshot.venue(pool)
+            for fill in approved.prediction.fills:
+                if fill.pool == pool:
+                    venue = venue.after(fill.token_in, fill.amount_in)
+            found.append((pool, guard.off_oracle(self.snapshot, venue)))
+        return tuple(found)
 
 
-def _nearest(drift: Drift) -> str:
-    one: Quantity = next(q for q in drift.quantities if q.name == drift.name)
-    return f"{one.name} {one.value:.4f}, from {one.low:.4f} to {one.high:.4f}"
-
-
-def _first_approved(verdicts: Iterator[Approved | Refused]) -> Approved | Refused:
-    """The best plan that the guards let through; where none passes, why the best one did not."""
-    first = verdict = next(verdicts)
-    while isinstance(verdict, Refused):
-        following = next(verdicts, None)
-        if following is None:
-            return first
-        verdict = following
-    return verdict
-
-
-def _plans(
-    snapshot: Snapshot, vault: Vault, problem: Problem, expected: Forecast, mandate: Mandate, share: float
-) -> tuple[Plan, ...]:
-    """Plans that sell at most `share` of what the vault's turnover limits allow, in order of preference."""
-    base = vault.tokens[0]
-    pools = tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
-    gas_price = snapshot.head.base_fee + mandate.priority_fee
-    if isinstance(problem, RangeProblem):
-        snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
-    open_market = opener(
-        snapshot, tuple(p for p in vault.venues if p in pools), base.address, gas_price, mandate.max_slippage
-    )
-    price = snapshot.round(base.address).price_x36 / 1e36
-    gross = vault.gross(snapshot, snapshot.head.timestamp)
-    turnover = min(gross * vault.limits.max_turnover / BPS, vault.guard.turnover_budget_raw) * TURNOVER_MARGIN * share
-    least = mandate.min_trade * 10**base.decimals * price
-    if isinstance(problem, WeightProblem):
-        return plan_weights(
-            problem, expected, mandate, open_market, Sizes(turnover * price, least, gross * price, vault.gas)
-        )
-    if isinstance(problem, RangeProblem):
-        return plan_range(
-            problem, expected, mandate, open_market, Sizes(turnover * price, least, gross * price, vault.gas)
-        )
-    scale = problem.collateral_price / price
-    bounds = Bounds(turnover * price * scale, least * scale, vault.gas, FLASH_GAS)
-    return plan_health(problem, expected, mandate, open_market, bounds)
+def _nothing(why: str) -> Plan:
+    return Plan((), None, Cost(), Cost(), why)
 
 
 def _with(snapshot: Snapshot, venue: Venue) -> Snapshot:
     return replace(snapshot, venues=tuple(venue if v.pool == venue.pool else v for v in snapshot.venues))
-
-
-def _verdict(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate, plan: Plan) -> Approved | Refused:
-    when = Timestamp(snapshot.head.timestamp + SLOT_S)
-    try:
-        prediction = simulate(snapshot, vault.address, plan, when)
-    except (Refusal, Unquotable) as error:
-        code = error.code if isinstance(error, Refusal) else "K-33"
-        return Refused((Reason(code, f"{mandate.name}: the exact replay stops: {error}"),), plan)
-    floor = prediction.nav_before - bps_up(prediction.nav_before, mandate.max_loss)
-    deadline = Timestamp(snapshot.head.timestamp + mandate.deadline_s)
-    order = vault.order(snapshot, plan, deadline, floor)
-    case = guard.Case(snapshot, vault, state, mandate, plan, order, prediction)
-    if reasons := guard.judge(case):
-        return Refused(reasons, plan)
-    return Approved(vault.address, order, plan, vault.encode(order, plan), prediction)

@@ -74,10 +74,16 @@ def preflight(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate) 
         reasons.append(Reason("M-empty", f"{mandate.name}: the vault is empty: it has no shares; deposit first"))
     elif not dead and (found := _valuation(snapshot, vault)):
         reasons.append(found)
-    for window in mandate.blackouts:
-        if window.start <= snapshot.head.timestamp < window.end:
-            reasons.append(Reason("B-1", f"{mandate.name}: blackout until {window.end} ({window.reason})"))
     return tuple(reasons)
+
+
+def blackout(snapshot: Snapshot, mandate: Mandate, rescue: bool) -> tuple[Reason, ...]:
+    """The windows in which nothing is done now; a `rescue` passes those that let rescues pass."""
+    return tuple(
+        Reason("B-1", f"{mandate.name}: blackout until {window.end} ({window.reason})")
+        for window in mandate.blackouts
+        if window.start <= snapshot.head.timestamp < window.end and not (rescue and window.rescues)
+    )
 
 
 def _watched(snapshot: Snapshot, vault: Vault) -> set[Address]:
@@ -234,13 +240,14 @@ def _deviation(case: Case) -> str:
             if fill.pool == pool:
                 after = after.after(fill.token_in, fill.amount_in)
         for when, venue in (("before", before), ("after", after)):
-            off = abs(_off_oracle(case.snapshot, venue))
+            off = abs(off_oracle(case.snapshot, venue))
             if off > worst:
                 worst, where = off, f"{pool} is {off * BPS:.1f} bps off {when} the trade"
     return where if worst * BPS > case.vault.limits.max_deviation else ""
 
 
-def _off_oracle(snapshot: Snapshot, venue: Venue) -> float:
+def off_oracle(snapshot: Snapshot, venue: Venue) -> float:
+    """How far a pool's price is from the oracle's, a fraction of it."""
     token_0, token_1 = venue.tokens
     oracle = snapshot.round(token_0).price_x36 / snapshot.round(token_1).price_x36
     return venue.mid(token_0) / oracle - 1.0

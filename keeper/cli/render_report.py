@@ -111,8 +111,10 @@ def nav(one: Report) -> int | None:
 
 
 def because(one: Report) -> str:
-    """The reason for acting or holding, in a sentence."""
+    """The reason for acting or holding, in a sentence; of an older journal, made from its plan."""
     plan, drift = plan_of(one), one.decision.drift
+    if one.decision.why:
+        return one.decision.why + (f"; chosen: {plan.reason}" if plan is not None and plan.acts else "")
     if plan is None:
         return "nothing was planned"
     base = one.snapshot.vault(one.mandate.vault).tokens[0]

@@ -127,12 +127,17 @@ Verdict = Approved | Hold | Refused
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What `decide` returns: the verdict, the vault's next memory, and what it saw on the way."""
+    """What `decide` returns: the verdict, the vault's next memory, what it saw on the way, and why now or why not.
+
+    `chance` is the probability that made it act, or that it waited with: of the likeliest edge of a band.
+    """
 
     verdict: Verdict
     state: State
     drift: Drift | None
     forecast: Forecast | None
+    why: str = ""
+    chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Periodic:
 
 @dataclass(frozen=True, slots=True)
 class Continuous:
-    """Act at every block on whatever is off target by more than the smallest trade allowed."""
+    """Act at every block on whatever is off target by more than a tenth of its band, as far as the vault allows."""
 
     settle: Settle = "target"
 

@@ -153,6 +153,10 @@ class Vault(Protocol):
         """Exact replay of `plan` at `timestamp`. Raises errors.Refusal or errors.Unquotable where the chain reverts."""
         ...
 
+    def left(self, snapshot: "Snapshot", mandate: "Mandate", prediction: Prediction) -> Drift:
+        """The drift in a predicted state, at the snapshot's prices."""
+        ...
+
     def order(self, snapshot: "Snapshot", plan: Plan, deadline: Timestamp, min_nav_after: int) -> Order: ...
     def encode(self, order: Order, plan: Plan) -> bytes:
         """Calldata of the contract's rebalance."""

@@ -49,7 +49,7 @@ def plan_health(
 ) -> tuple[Plan, ...]:
     """Plans in order of preference: the least total of execution and of the state left behind first.
 
-    Doing nothing is a candidate: where it is cheapest it is the only plan.
+    Doing nothing is a candidate: where it is cheapest it comes first.
 
     The state is valued as the tracking problem in the collateral's weight of net worth, plus the expected loss to
     liquidators over the horizon. A flash loan is used only where the market's own limits need it.
@@ -77,10 +77,11 @@ def plan_health(
         *(Candidate(t.name, c, "flash loan" if t.move.flash else "no flash loan") for t, c in valued),
         *refused,
     )
+    acting = tuple(Plan(t.trades.legs, t.move, c, waiting, t.name, candidates) for t, c in ranked)
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
-        return (Plan((), None, cost, waiting, reason, candidates),)
-    return tuple(Plan(t.trades.legs, t.move, c, waiting, t.name, candidates) for t, c in ranked)
+        return (Plan((), None, cost, waiting, reason, candidates), *acting)
+    return acting
 
 
 def _values(problem: HealthProblem) -> tuple[float, float]:

@@ -35,7 +35,7 @@ class _Tried:
 def plan_range(
     problem: RangeProblem, forecast: Forecast, mandate: Mandate, open_market: Callable[[], Market], limits: Sizes
 ) -> tuple[Plan, ...]:
-    """Plans in order of preference; doing nothing is a candidate, and where it is cheapest it is the only plan.
+    """Plans in order of preference; doing nothing is a candidate, and where it is cheapest it comes first.
 
     Inside the trigger the range stays and what is idle is added. Beyond it a range of the mandate's width is laid round
     the oracle's price, and as much is swapped as it needs. Waiting costs the tracking error of the tokens' shares and
@@ -64,11 +64,12 @@ def plan_range(
         Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h"),
         Candidate(name, cost, f"{len(tried.trades.legs)} legs"),
     )
+    move = RangeMove(lower, upper, max(1, int(tried.liquidity * _LEAST_LIQUIDITY)))
+    acting = Plan(tried.trades.legs, move, cost, waiting, name, candidates)
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({name}) {cost.total:.0f}, in raw base units"
-        return (Plan((), None, cost, waiting, reason, candidates),)
-    move = RangeMove(lower, upper, max(1, int(tried.liquidity * _LEAST_LIQUIDITY)))
-    return (Plan(tried.trades.legs, move, cost, waiting, name, candidates),)
+        return (Plan((), None, cost, waiting, reason, candidates), acting)
+    return (acting,)
 
 
 def _ticks(problem: RangeProblem) -> tuple[int, int]:

@@ -29,7 +29,7 @@ def plan_weights(
 ) -> tuple[Plan, ...]:
     """Plans in order of preference: the least total of execution and of the state left behind first.
 
-    Doing nothing is a candidate: where it is cheapest it is the only plan. A plan that ends outside the band is offered
+    Doing nothing is a candidate: where it is cheapest it comes first. A plan that ends outside the band is offered
     only when none ends inside.
 
     The state is valued by the ergodic tracking problem, one no-trade region a token (a trade between two risky
@@ -76,10 +76,11 @@ def plan_weights(
         ),
         *refused,
     )
+    acting = tuple(Plan(t.trades.legs, None, c, waiting, t.name, candidates) for t, c in ranked)
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
-        return (Plan((), None, cost, waiting, reason, candidates),)
-    return tuple(Plan(t.trades.legs, None, c, waiting, t.name, candidates) for t, c in ranked)
+        return (Plan((), None, cost, waiting, reason, candidates), *acting)
+    return acting
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,13 +58,14 @@ def write(journal: Journal, thought: Thought, timings: tuple[tuple[str, float], 
 def summary(thought: Thought) -> tuple[str, str, Hash | None]:
     """Verdict, reason and intent id, as the journal lists them."""
     verdict, cleared = thought.decision.verdict, thought.cleared
+    why = thought.decision.why
     if isinstance(verdict, Hold):
-        return "hold", verdict.plan.reason, None
+        return "hold", why or verdict.plan.reason, None
     if isinstance(verdict, Refused):
         return "refused", describe(verdict.reasons), None
     if isinstance(cleared, Refused):
         return "refused", describe(cleared.reasons), None
-    return "act", verdict.plan.reason, verdict.order.intent_id
+    return "act", f"{why}; chosen: {verdict.plan.reason}" if why else verdict.plan.reason, verdict.order.intent_id
 
 
 def history(journal: Journal | None, snapshot: Snapshot) -> History:

@@ -1,7 +1,7 @@
 """`BasketVault`: several assets in target weights, valued by oracle."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_abi.abi import encode
@@ -136,6 +136,9 @@ class BasketVault:
             health_factor=None,
             fills=trades.fills,
         )
+
+    def left(self, snapshot: Snapshot, mandate: Mandate, prediction: Prediction) -> Drift:
+        return replace(self, holdings=tuple(a.raw for a in prediction.holdings)).drift(snapshot, mandate)
 
     def order(self, snapshot: Snapshot, plan: Plan, deadline: Timestamp, min_nav_after: int) -> Order:
         return common.order(snapshot.chain_id, self.address, self.guard, plan, deadline, min_nav_after)

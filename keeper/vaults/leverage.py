@@ -30,7 +30,17 @@ from keeper.model import (
     Token,
 )
 from keeper.protocols import wire
-from keeper.units import BPS, UINT256_MAX, WAD, Address, Amount, Gas, Hash, Timestamp, Wad
+from keeper.units import (
+    BPS,
+    UINT256_MAX,
+    WAD,
+    Address,
+    Amount,
+    Gas,
+    Hash,
+    Timestamp,
+    Wad,
+)
 from keeper.vaults import common
 from keeper.vaults.facts import VaultFacts, decode_uints, read_guard, read_limits
 from keeper.vaults.legs import Trades, run_legs
@@ -104,10 +114,7 @@ class LeverageVault:
         return tuple(faults)
 
     def drift(self, snapshot: Snapshot, mandate: Mandate) -> Drift:
-        goal = _goal(mandate)
-        health = snapshot.market(self.market).health_factor(self.address, snapshot.head.timestamp)
-        one = Quantity(_HEALTH, health / WAD, goal.low / WAD, goal.target / WAD, goal.high / WAD)
-        return common.drift_of((one,))
+        return _drift(mandate, snapshot.market(self.market).health_factor(self.address, snapshot.head.timestamp))
 
     def problem(self, snapshot: Snapshot, mandate: Mandate) -> HealthProblem:
         goal, now = _goal(mandate), snapshot.head.timestamp
@@ -153,6 +160,9 @@ class LeverageVault:
             health_factor=health,
             fills=moved.trades.fills,
         )
+
+    def left(self, snapshot: Snapshot, mandate: Mandate, prediction: Prediction) -> Drift:
+        return _drift(mandate, prediction.health_factor or Wad(UINT256_MAX))
 
     def order(self, snapshot: Snapshot, plan: Plan, deadline: Timestamp, min_nav_after: int) -> Order:
         return common.order(snapshot.chain_id, self.address, self.guard, plan, deadline, min_nav_after)
@@ -249,6 +259,12 @@ class LeverageVault:
 class _Moved:
     market: Market
     trades: Trades
+
+
+def _drift(mandate: Mandate, health: Wad) -> Drift:
+    goal = _goal(mandate)
+    one = Quantity(_HEALTH, health / WAD, goal.low / WAD, goal.target / WAD, goal.high / WAD)
+    return common.drift_of((one,))
 
 
 def _goal(mandate: Mandate) -> HealthGoal:

@@ -175,6 +175,12 @@ class RangeVault:
             range=found,
         )
 
+    def left(self, snapshot: Snapshot, mandate: Mandate, prediction: Prediction) -> Drift:
+        """Fees are collected by every action; a prediction without a range leaves the present one."""
+        holdings = tuple(a.raw for a in prediction.holdings)
+        moved = replace(self, holdings=holdings, range=prediction.range or self.range, fees=(0, 0))
+        return moved.drift(snapshot, mandate)
+
     def order(self, snapshot: Snapshot, plan: Plan, deadline: Timestamp, min_nav_after: int) -> Order:
         return common.order(snapshot.chain_id, self.address, self.guard, plan, deadline, min_nav_after)
 

@@ -1,4 +1,4 @@
-"""Policies in keeper.toml: each kind becomes its value, what is left open is as the value has it, all faults are told."""
+"""Policies in keeper.toml: each kind becomes its value, what is left open stays its default, all faults are told."""
 
 import dataclasses
 import tomllib

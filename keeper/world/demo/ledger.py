@@ -1,13 +1,12 @@
 """A report of a finished action in, what it did and cost, predicted against realised, out."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from keeper.costs import gas_cost
 from keeper.model import Approved, Quantity
 from keeper.run import Report
-from keeper.units import BPS, WAD, Timestamp
-from keeper.vaults.range_vault import RangeVault
+from keeper.units import BPS, Timestamp
 from keeper.world.demo.play import Moment
 
 
@@ -71,20 +70,9 @@ def _entry(report: Report) -> Entry | None:
 
 
 def left(report: Report, name: str) -> float:
-    """A watched quantity in the predicted state.
-
-    The health factor as it stands there, a weight from the holdings, a price's place from the new range.
-    """
+    """A watched quantity in the predicted state."""
     verdict, snapshot = report.decision.verdict, report.snapshot
     if not isinstance(verdict, Approved):
         raise TypeError(f"only an approved plan predicts a state, found {type(verdict).__name__}")
-    prediction = verdict.prediction
-    if prediction.health_factor is not None:
-        return prediction.health_factor / WAD
-    vault = snapshot.vault(verdict.vault)
-    if isinstance(vault, RangeVault) and prediction.range is not None:
-        holdings = tuple(a.raw for a in prediction.holdings)
-        moved = replace(vault, holdings=holdings, range=prediction.range, fees=(0, 0))
-        return next(q.value for q in moved.drift(snapshot, report.mandate).quantities if q.name == name)
-    values = {snapshot.token(a.token).symbol: a.raw * snapshot.round(a.token).price_x36 for a in prediction.holdings}
-    return values[name] / sum(values.values())
+    drift = snapshot.vault(verdict.vault).left(snapshot, report.mandate, verdict.prediction)
+    return next(q.value for q in drift.quantities if q.name == name)

@@ -2,7 +2,7 @@
 
 from keeper.plan.health import plan_health
 from keeper.plan.range_ import plan_range
-from keeper.plan.routing.solve import warm_up
+from keeper.plan.routing.gas import warm_up
 from keeper.plan.weights import plan_weights
 
 __all__ = ["plan_health", "plan_range", "plan_weights", "warm_up"]

@@ -83,21 +83,12 @@ def _flows(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) 
     base = number[max(order.buys, key=lambda t: (order.buys[t] * net.values[number[t]], t))]
     demand = demand_of(net, order.buys) - demand_of(net, order.sells)
     demand[base] = 0.0
-    flows = solve_with_gas(net, demand, base, MAX_LEGS, prices, start=used[0] if used else None)
+    start = used[0] if used else None
+    flows = solve_with_gas(net, demand, base, MAX_LEGS, prices, start=start, least=order.min_trade)
     if not flows.solved:
         raise Unquotable(_why(net, order))
     if len(flows.active) > MAX_LEGS:
         raise Unquotable(f"{len(flows.active)} legs are needed, the vault's contract takes at most {MAX_LEGS}")
-    live = tuple(range(net.keep.size))
-    while len(flows.active) > 1:
-        least = min(flows.active, key=lambda i: float(flows.received[i]))
-        if flows.received[least] >= order.min_trade:
-            break
-        live = tuple(i for i in live if i != least)
-        fewer = solve_with_gas(net, demand, base, MAX_LEGS, flows.prices, live)
-        if not fewer.solved or len(fewer.active) > MAX_LEGS:
-            break
-        flows = fewer
     return flows
 
 

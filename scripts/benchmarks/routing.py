@@ -21,9 +21,9 @@ import numpy as np
 from routing_parts import decision, markets, peers
 from routing_parts.markets import Instance
 
-from keeper.plan.routing.gas import solve_with_gas, value
+from keeper.plan.routing.gas import solve_with_gas, value, warm_up
 from keeper.plan.routing.network import Network
-from keeper.plan.routing.solve import Flows, gains, offers, solve, warm_up
+from keeper.plan.routing.solve import Flows, gains, offers, solve
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"

@@ -1,32 +1,19 @@
 """The kernel's entries in, the same entries compiled out, where numba is installed; loaded on demand and kept.
 
-Loading takes a second or two from the disk cache, which one decision over a few pools does not repay: such a decision
+Loading takes a second or so from the disk cache, which one decision over a few pools does not repay: such a decision
 runs the same source interpreted, with the same result to the last bit.
 """
 
 import functools
+import hashlib
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, NamedTuple
 
-from keeper.plan.routing import kernel
+from keeper.plan.routing import kernel, prune, trades
 
 WORTH_COMPILING = 256
 """Pools from which on the compiled kernel is loaded without being asked for."""
-_PARTS = (
-    kernel.find_step,
-    kernel.respond,
-    kernel.direction,
-    kernel.slope,
-    kernel.cut_step,
-    kernel.newton,
-    kernel.span,
-    kernel.reached,
-    kernel.trade,
-    kernel.buy,
-    kernel.sell,
-    kernel.settle,
-    kernel.append,
-)
 
 
 class Entries(NamedTuple):
@@ -35,9 +22,10 @@ class Entries(NamedTuple):
     solve: Callable[..., None]
     shift: Callable[..., int]
     trade: Callable[..., None]
+    choose: Callable[..., bool]
 
 
-INTERPRETED = Entries(kernel.solve, kernel.shift, kernel.trade)
+INTERPRETED = Entries(trades.solve, trades.shift, trades.trade, prune.choose)
 
 
 @functools.cache
@@ -50,10 +38,10 @@ def compiled() -> Entries:
         return INTERPRETED
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return INTERPRETED
-    for part in _PARTS:
+    for part in _parts():
         register_jitable(part)
     njit: Any = numba.njit(cache=True)
-    return Entries(*(njit(entry) for entry in INTERPRETED))
+    return Entries(*(njit(_stamped(entry)) for entry in INTERPRETED))
 
 
 def entries(pools: int) -> Entries:
@@ -61,3 +49,31 @@ def entries(pools: int) -> Entries:
     if pools >= WORTH_COMPILING or compiled.cache_info().currsize:
         return compiled()
     return INTERPRETED
+
+
+def _parts() -> list[FunctionType]:
+    """Every function of the kernel's modules, entries included: those are also called from inside."""
+    found = {}
+    for module in (kernel, trades, prune):
+        for one in vars(module).values():
+            if isinstance(one, FunctionType) and one.__module__.startswith(__package__):
+                found[one.__qualname__] = one
+    return list(found.values())
+
+
+def _stamped(entry: Callable[..., Any]) -> FunctionType:
+    """The entry under a name that tells the kernel's whole code.
+
+    The compiler's disk cache asks only whether the entry's own file has changed, not the files that it calls into.
+    """
+    digest = hashlib.sha256()
+    for part in _parts():
+        code = part.__code__
+        constants = [part.__globals__.get(name) for name in code.co_names]
+        numbers = [one for one in constants if isinstance(one, int | float)]
+        digest.update(repr((part.__qualname__, code.co_code, code.co_consts, code.co_names, numbers)).encode())
+    assert isinstance(entry, FunctionType)
+    copy = FunctionType(entry.__code__, entry.__globals__, entry.__name__, entry.__defaults__, entry.__closure__)
+    copy.__qualname__ = f"{entry.__qualname__}_{digest.hexdigest()[:16]}"
+    copy.__module__ = entry.__module__
+    return copy

@@ -1,23 +1,21 @@
 """Pools as ladders and prices in, what every pool would trade at those prices out; and the prices that meet a demand.
 
 The same source runs interpreted and compiled, with the same result to the last bit: it uses only additions,
-multiplications, divisions and square roots, which IEEE 754 defines exactly, in a fixed order. It is one file because
-the compiler's disk cache watches the file of an entry, and no other that the entry calls into.
+multiplications, divisions and square roots, which IEEE 754 defines exactly, in a fixed order.
 
-Notation of MATH: ν are prices, Ψ the net trade of all pools, d the demand, γ = 1 - fee. Pool i trades the tokens
-`pairs[i]`; its edge e = 2i sells token 0 into it, e = 2i + 1 token 1. Along an edge the root price u (of the token sold
-in the token bought, before the fee) falls through steps of constant liquidity `steps[first[e]:first[e + 1]]`, one row
-(top, bottom, liquidity, in_at_top, out_at_top) each: at u in a step, in = in_at_top + L (1/u - 1/top) net of the fee
-and out = out_at_top + L (top - u). Amounts are in units of value, so that prices are near 1.
+Notation of MATH: ν are prices, Ψ the net trade of all pools, d the demand, γ = 1 - fee. Amounts are in units of value,
+so that prices are near 1.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 _LOOSE = 1e-9
 """A pivot below this share of its own diagonal: nothing that trades now holds this token's price."""
@@ -30,7 +28,23 @@ _FAR = 1e3
 _CUTS = 8
 """Evaluations a line search may take."""
 RESIDUAL, BOUND, OBJECTIVE, SHORTFALL, STEPS, EVALUATIONS = 0, 1, 2, 3, 4, 5
-"""Places in the report that `solve` fills."""
+"""Places in the report of a solution."""
+
+
+class Edges(NamedTuple):
+    """Pool i trades the tokens `pairs[i]`, γ = `keep[i]`; its edge e = 2i sells token 0 into it, e = 2i + 1 token 1.
+
+    Along an edge the root price u (of the token sold in the token bought, before the fee) falls through steps of
+    constant liquidity `steps[first[e]:first[e + 1]]`, one row (top, bottom, liquidity, in_at_top, out_at_top) each: at
+    u in a step, in = in_at_top + L (1/u - 1/top) net of the fee and out = out_at_top + L (top - u). `lead[e]` = γ top²
+    is what the ratio of the prices must be below for the edge to trade, 0 where it has no steps.
+    """
+
+    pairs: Ints
+    keep: Floats
+    lead: Floats
+    first: Ints
+    steps: Floats
 
 
 def find_step(u: float, first: int, last: int, steps: Floats) -> int:
@@ -48,11 +62,7 @@ def find_step(u: float, first: int, last: int, steps: Floats) -> int:
 def respond(
     prices: Floats,
     live: Ints,
-    pairs: Ints,
-    keep: Floats,
-    lead: Floats,
-    first: Ints,
-    steps: Floats,
+    edges: Edges,
     worth: Floats,
     matrix: Floats,
 ) -> None:
@@ -61,6 +71,7 @@ def respond(
     Edge e trades when ν_in < ν_out `lead[e]`, lead = γ top²; down to u = sqrt(ν_in / (γ ν_out)). It adds
     w = ½ L u ν_out to the diagonal and -w off it: the scaled Hessian is the Laplacian of the pools that trade.
     """
+    pairs, keep, lead, first, steps = edges
     worth[:] = 0.0
     matrix[:, :] = 0.0
     for at in range(live.size):
@@ -146,11 +157,7 @@ def cut_step(
     demand: Floats,
     base: int,
     live: Ints,
-    pairs: Ints,
-    keep: Floats,
-    lead: Floats,
-    first: Ints,
-    steps: Floats,
+    edges: Edges,
     trial: Floats,
     worth: Floats,
     matrix: Floats,
@@ -166,7 +173,7 @@ def cut_step(
         taken = part
         for j in range(prices.size):
             trial[j] = prices[j] * (1.0 + part * step[j])
-        respond(trial, live, pairs, keep, lead, first, steps, worth, matrix)
+        respond(trial, live, edges, worth, matrix)
         report[EVALUATIONS] += 1.0
         now = slope(worth, trial, demand, prices, step, base)
         if now <= -0.5 * start and (attempt == 0 or now >= 0.5 * start):
@@ -185,11 +192,7 @@ def newton(
     demand: Floats,
     base: int,
     live: Ints,
-    pairs: Ints,
-    keep: Floats,
-    lead: Floats,
-    first: Ints,
-    steps: Floats,
+    edges: Edges,
     goal: float,
     radius: float,
     limit: int,
@@ -204,7 +207,7 @@ def newton(
     n = prices.size
     residual, matrix = np.zeros(n), np.zeros((n, n))
     trial, column, step, origin = prices.copy(), np.zeros(n), np.zeros(n), prices.copy()
-    respond(prices, live, pairs, keep, lead, first, steps, worth, matrix)
+    respond(prices, live, edges, worth, matrix)
     report[EVALUATIONS] += 1.0
     best, stalled = math.inf, 0
     for _ in range(limit):
@@ -231,9 +234,7 @@ def newton(
             longest = radius
         for j in range(n):
             start += residual[j] * step[j]
-        part, now = cut_step(
-            prices, step, start, demand, base, live, pairs, keep, lead, first, steps, trial, worth, matrix, report
-        )
+        part, now = cut_step(prices, step, start, demand, base, live, edges, trial, worth, matrix, report)
         if part < 1.0:
             radius = max(0.25 * radius, 1.5 * part * longest)
         elif now < 0.1 * start:
@@ -241,8 +242,9 @@ def newton(
         prices[:] = trial
 
 
-def span(prices: Floats, base: int, live: Ints, pairs: Ints, first: Ints, steps: Floats) -> None:
+def span(prices: Floats, base: int, live: Ints, edges: Edges) -> None:
     """Set `prices` from 1 at the base along the tree of deepest pools, each at its mid; unreached tokens stay."""
+    pairs, first, steps = edges.pairs, edges.first, edges.steps
     n = prices.size
     deepest, link = np.zeros((n, n)), np.full((n, n), -1, np.int64)
     for at in range(live.size):
@@ -303,255 +305,3 @@ def reached(demand: Floats, base: int, live: Ints, pairs: Ints) -> bool:
         if demand[j] != 0.0 and not known[j]:
             missed += 1
     return missed == 0
-
-
-def trade(
-    prices: Floats,
-    live: Ints,
-    pairs: Ints,
-    keep: Floats,
-    lead: Floats,
-    first: Ints,
-    steps: Floats,
-    side: Ints,
-    paid: Floats,
-    received: Floats,
-) -> None:
-    """What each pool trades at `prices`: the token sold into it (0, 1, or -1 for none), paid with the fee, received."""
-    side[:] = -1
-    paid[:] = 0.0
-    received[:] = 0.0
-    for at in range(live.size):
-        i = live[at]
-        for s in range(2):
-            edge = 2 * i + s
-            p_in, p_out = prices[pairs[i, s]], prices[pairs[i, 1 - s]]
-            if p_in < p_out * lead[edge]:
-                u = math.sqrt(p_in / (p_out * keep[i]))
-                k = find_step(u, first[edge], first[edge + 1] - 1, steps)
-                top = steps[k, 0]
-                u = max(u, steps[k, 1])
-                fallen = steps[k, 2] * (top - u)
-                side[i] = s
-                paid[i] = (steps[k, 3] + fallen / (u * top)) / keep[i]
-                received[i] = steps[k, 4] + fallen
-
-
-def buy(edge: int, out: float, keep: float, first: Ints, steps: Floats) -> float:
-    """What an edge must be paid, fee included, to give `out`; infinity when it cannot."""
-    low, high = first[edge], first[edge + 1] - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if steps[middle, 4] <= out:
-            low = middle
-        else:
-            high = middle - 1
-    top, depth = steps[low, 0], steps[low, 2]
-    u = top - (out - steps[low, 4]) / depth
-    if u <= 0.0 or u < steps[low, 1]:
-        return math.inf
-    return float((steps[low, 3] + depth * (top - u) / (u * top)) / keep)
-
-
-def sell(edge: int, amount: float, keep: float, first: Ints, steps: Floats) -> float:
-    """What an edge gives for `amount`, fee included; its last step's bottom is as far as it goes."""
-    net = amount * keep
-    low, high = first[edge], first[edge + 1] - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if steps[middle, 3] <= net:
-            low = middle
-        else:
-            high = middle - 1
-    top, depth = steps[low, 0], steps[low, 2]
-    u = max(steps[low, 1], 1.0 / (1.0 / top + (net - steps[low, 3]) / depth))
-    return float(steps[low, 4] + depth * (top - u))
-
-
-def settle(
-    demand: Floats,
-    base: int,
-    live: Ints,
-    pairs: Ints,
-    keep: Floats,
-    first: Ints,
-    steps: Floats,
-    side: Ints,
-    paid: Floats,
-    received: Floats,
-    net: Floats,
-) -> None:
-    """Make the trades meet the demand exactly: what is left over or short moves along a tree of pools to the base.
-
-    The tree spans the tokens by their largest trades, so that no trade changes sign; `net` becomes what they sum to.
-    """
-    n = demand.size
-    heavy, link = np.zeros((n, n)), np.full((n, n), -1, np.int64)
-    net[:] = 0.0
-    for at in range(live.size):
-        i = live[at]
-        if side[i] >= 0:
-            sold, bought = pairs[i, side[i]], pairs[i, 1 - side[i]]
-            net[sold] -= paid[i]
-            net[bought] += received[i]
-            if received[i] > heavy[sold, bought]:
-                heavy[sold, bought] = received[i]
-                heavy[bought, sold] = received[i]
-                link[sold, bought] = i
-                link[bought, sold] = i
-    reach, parent, order = np.zeros(n), np.full(n, -1, np.int64), np.full(n, -1, np.int64)
-    done = np.zeros(n, np.bool_)
-    reach[base] = math.inf
-    count = 0
-    for _ in range(n):
-        at = -1
-        for j in range(n):
-            if not done[j] and reach[j] > 0.0 and (at < 0 or reach[j] > reach[at]):
-                at = j
-        if at < 0:
-            break
-        done[at] = True
-        order[count] = at
-        count += 1
-        for j in range(n):
-            if not done[j] and heavy[at, j] > reach[j]:
-                reach[j] = heavy[at, j]
-                parent[j] = at
-    for at in range(count - 1, 0, -1):
-        j = order[at]
-        i = link[j, parent[j]]
-        edge = 2 * i + side[i]
-        wanted = demand[j] - net[j]
-        if pairs[i, side[i]] == j:
-            if paid[i] > wanted:
-                given = sell(edge, paid[i] - wanted, keep[i], first, steps)
-                net[parent[j]] += given - received[i]
-                paid[i], received[i] = paid[i] - wanted, given
-        elif received[i] + wanted > 0.0:
-            cost = buy(edge, received[i] + wanted, keep[i], first, steps)
-            if cost < math.inf:
-                net[parent[j]] -= cost - paid[i]
-                paid[i], received[i] = cost, received[i] + wanted
-    net[:] = 0.0
-    for at in range(live.size):
-        i = live[at]
-        if side[i] >= 0:
-            net[pairs[i, side[i]]] -= paid[i]
-            net[pairs[i, 1 - side[i]]] += received[i]
-
-
-def solve(
-    prices: Floats,
-    demand: Floats,
-    base: int,
-    live: Ints,
-    pairs: Ints,
-    keep: Floats,
-    lead: Floats,
-    first: Ints,
-    steps: Floats,
-    goal: float,
-    radius: float,
-    limit: int,
-    side: Ints,
-    paid: Floats,
-    received: Floats,
-    net: Floats,
-    report: Floats,
-) -> None:
-    """Prices, each pool's trade, what they sum to, and the certificate: dual bound, feasible objective, shortfall.
-
-    Starts from `prices`, or from the tree of deepest pools where the base's is 0.
-    """
-    n = prices.size
-    worth = np.zeros(n)
-    if prices[base] <= 0.0:
-        prices[:] = 1.0
-        span(prices, base, live, pairs, first, steps)
-    possible = reached(demand, base, live, pairs)
-    newton(
-        prices,
-        demand,
-        base,
-        live,
-        pairs,
-        keep,
-        lead,
-        first,
-        steps,
-        goal,
-        radius,
-        limit if possible else 0,
-        worth,
-        report,
-    )
-    trade(prices, live, pairs, keep, lead, first, steps, side, paid, received)
-    settle(demand, base, live, pairs, keep, first, steps, side, paid, received, net)
-    bound, shortfall = 0.0, 0.0
-    for j in range(n):
-        bound += worth[j]
-        if j != base:
-            bound -= prices[j] * demand[j]
-            shortfall += prices[j] * max(0.0, demand[j] - net[j])
-    report[BOUND] = bound
-    report[OBJECTIVE] = net[base]
-    report[SHORTFALL] = shortfall
-
-
-def shift(
-    prices: Floats,
-    pairs: Ints,
-    keep: Floats,
-    lead: Floats,
-    first: Ints,
-    steps: Floats,
-    moved_first: Ints,
-    moved: Floats,
-) -> int:
-    """The edges once every pool has traded at `prices`; fills `moved_first` and `moved`, returns the rows used.
-
-    A pool that token s was sold into loses the steps it fell through on that edge and gains them, turned over, at the
-    head of the other. `moved` must have room for two rows a pool more than `steps`.
-    """
-    used = 0
-    for i in range(keep.size):
-        falling = -1
-        for s in range(2):
-            if prices[pairs[i, s]] < prices[pairs[i, 1 - s]] * lead[2 * i + s]:
-                falling = s
-        for s in range(2):
-            edge = 2 * i + s
-            moved_first[edge] = used
-            begin, end = first[edge], first[edge + 1]
-            if falling >= 0:
-                down = 2 * i + falling
-                u = math.sqrt(prices[pairs[i, falling]] / (prices[pairs[i, 1 - falling]] * keep[i]))
-                k = find_step(u, first[down], first[down + 1] - 1, steps)
-                if s == falling:
-                    begin = k
-                    if u > steps[k, 1]:
-                        used = append(moved, used, moved_first[edge], u, steps[k, 1], steps[k, 2])
-                    begin += 1
-                else:
-                    for back in range(k, first[down] - 1, -1):
-                        top = 1.0 / max(u, steps[back, 1])
-                        used = append(moved, used, moved_first[edge], top, 1.0 / steps[back, 0], steps[back, 2])
-            for row in range(begin, end):
-                used = append(moved, used, moved_first[edge], steps[row, 0], steps[row, 1], steps[row, 2])
-    moved_first[2 * keep.size] = used
-    return used
-
-
-def append(rows: Floats, used: int, start: int, top: float, bottom: float, depth: float) -> int:
-    """Add a step to the edge that begins at row `start`, or lengthen its last one; returns the rows used."""
-    if used > start and rows[used - 1, 2] == depth and rows[used - 1, 1] == top:
-        rows[used - 1, 1] = bottom
-        return used
-    rows[used, 0], rows[used, 1], rows[used, 2] = top, bottom, depth
-    rows[used, 3] = rows[used, 4] = 0.0
-    if used > start:
-        before = used - 1
-        fallen = rows[before, 2] * (rows[before, 0] - rows[before, 1])
-        rows[used, 3] = rows[before, 3] + fallen / (rows[before, 1] * rows[before, 0])
-        rows[used, 4] = rows[before, 4] + fallen
-    return used + 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from keeper.plan.routing.compiled import entries
-from keeper.plan.routing.kernel import Floats, Ints
+from keeper.plan.routing.kernel import Edges, Floats, Ints
 from keeper.plan.routing.ladder import Ladder
 from keeper.units import Address
 
@@ -31,6 +31,10 @@ class Network:
     steps: Floats
     fixed: Floats
 
+    @property
+    def edges(self) -> Edges:
+        return Edges(self.pairs, self.keep, self.lead, self.first, self.steps)
+
     def one_way(self, ranks: Sequence[float]) -> "Network":
         """The pools in one direction each, from the token of lower rank: whatever trades then, no cycle does."""
         rank = np.array(ranks)[self.pairs]
@@ -42,7 +46,7 @@ class Network:
         size = self.keep.size
         first, steps = np.zeros(2 * size + 1, np.int64), np.zeros((len(self.steps) + 2 * size, 5))
         shift = entries(size).shift
-        used = shift(prices, self.pairs, self.keep, self.lead, self.first, self.steps, first, steps)
+        used = shift(prices, self.edges, first, steps)
         steps = steps[:used]
         return replace(self, first=first, steps=steps, lead=_lead(self.keep, first, steps))
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from keeper.plan.routing import kernel
-from keeper.plan.routing.compiled import compiled, entries
+from keeper.plan.routing.compiled import entries
 from keeper.plan.routing.kernel import Floats, Ints
-from keeper.plan.routing.network import Network, constant_product
+from keeper.plan.routing.network import Network
 from keeper.units import Address
 
 TOLERANCE = 1e-11
 """Residual to stop at, relative to what is demanded."""
 _GOOD = 1e-9
 """Gap and shortfall, relative to what is demanded, beyond which a solution is none."""
-_RADIUS = 0.02
+RADIUS = 0.02
 """First bound on a relative price change: about what a trade moves a pool."""
-_ITERATIONS = 200
+ITERATIONS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,7 @@ def solve(
     size, n = network.keep.size, network.values.size
     nu = np.zeros(n) if prices is None else prices / prices[base]
     pools = np.arange(size, dtype=np.int64) if live is None else live
-    worth = float(np.abs(demand).sum() - abs(demand[base])) or float(network.steps[:, 2].max()) * 1e-3
+    worth = worth_of(network, demand, base)
     side, paid, received = np.full(size, -1, np.int64), np.zeros(size), np.zeros(size)
     net, report = np.zeros(n), np.zeros(6)
     entries(size).solve(
@@ -76,14 +76,10 @@ def solve(
         demand,
         base,
         pools,
-        network.pairs,
-        network.keep,
-        network.lead,
-        network.first,
-        network.steps,
+        network.edges,
         TOLERANCE * worth,
-        _RADIUS,
-        _ITERATIONS,
+        RADIUS,
+        ITERATIONS,
         side,
         paid,
         received,
@@ -106,23 +102,17 @@ def solve(
     )
 
 
+def worth_of(network: Network, demand: Floats, base: int) -> float:
+    """The scale of what is demanded; of the pools, where that is nothing."""
+    return float(np.abs(demand).sum() - abs(demand[base])) or float(network.steps[:, 2].max()) * 1e-3
+
+
 def offers(network: Network, prices: Floats) -> tuple[Ints, Floats, Floats]:
     """What each pool would trade at `prices` for itself: the side sold (-1: none), paid and received."""
     size = network.keep.size
     side, paid, received = np.full(size, -1, np.int64), np.zeros(size), np.zeros(size)
     pools = np.arange(size, dtype=np.int64)
-    entries(size).trade(
-        prices,
-        pools,
-        network.pairs,
-        network.keep,
-        network.lead,
-        network.first,
-        network.steps,
-        side,
-        paid,
-        received,
-    )
+    entries(size).trade(prices, pools, network.edges, side, paid, received)
     return side, paid, received
 
 
@@ -145,12 +135,3 @@ def settle(network: Network) -> tuple[Network, Floats]:
 def demand_of(network: Network, amounts: Mapping[Address, float]) -> Floats:
     """Raw amounts a token as the kernel's demand."""
     return np.array([amounts.get(t, 0.0) for t in network.tokens], np.float64) * network.values
-
-
-def warm_up() -> None:
-    """Load the compiled kernel now, for whoever will decide many times; a second or two from the disk cache."""
-    compiled()
-    market = constant_product(np.array([[0, 1]]), np.ones((1, 2)), np.array([0.997]), np.zeros(1))
-    settle(market)
-    offers(market, np.ones(2))
-    solve(market, np.array([0.0, 1e-3]), 0)

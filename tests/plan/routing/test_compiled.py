@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from keeper.plan.routing import compiled as compiling
+from keeper.plan.routing import gas, network, prune
 from keeper.plan.routing import solve as solving
 from keeper.plan.routing.compiled import INTERPRETED, compiled
 from keeper.plan.routing.solve import settle, solve
@@ -25,12 +27,22 @@ def test_compiled_and_interpreted_agree_to_the_last_bit(
     assert compiled() is not INTERPRETED, "numba is installed here"
     results = []
     for entries in (compiled(), INTERPRETED):
-        monkeypatch.setattr(solving, "entries", lambda _, found=entries: found)
+        for module in (solving, gas, network):
+            monkeypatch.setattr(module, "entries", lambda _, found=entries: found)
         flows = solve(instance.network, instance.demand, 0)
         rest, prices = settle(instance.network)
-        results.append([*flows.__getstate__(), rest.steps, prices])  # type: ignore[attr-defined]
+        paying = replace(instance.network, fixed=np.full(pools, 1e-3 * flows.worth))
+        few = gas.solve_with_gas(paying, instance.demand, 0, 16)
+        results.append([*flows.__getstate__(), rest.steps, prices, *few.__getstate__()])  # type: ignore[attr-defined]
     for one, other in zip(*results, strict=True):
         assert np.array_equal(one, other)
+
+
+def test_a_changed_part_is_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = compiling._stamped(prune.choose).__qualname__
+    assert before == compiling._stamped(prune.choose).__qualname__
+    monkeypatch.setattr(prune, "_TRIALS", 4)
+    assert before != compiling._stamped(prune.choose).__qualname__, "a number that the compiler takes for a constant"
 
 
 def test_a_few_pools_do_not_load_the_compiler() -> None:

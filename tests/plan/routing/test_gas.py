@@ -42,6 +42,16 @@ def test_no_more_pools_than_allowed(make_instance: Callable[..., Any], most: int
     assert len(found.active) <= most
 
 
+def test_none_gives_less_than_the_least_where_it_can_be_avoided(make_instance: Callable[..., Any]) -> None:
+    instance = make_instance(5, 40, 3)
+    free = solve_with_gas(instance.network, instance.demand, 0, 40)
+    least = float(np.median(free.received[list(free.active)]))
+    found = solve_with_gas(instance.network, instance.demand, 0, 40, least=least)
+    assert found.solved
+    assert 0 < len(found.active) < len(free.active)
+    assert found.received[list(found.active)].min() >= least
+
+
 def test_more_tokens_than_pools_allowed_is_not_solved_within_the_limit(make_instance: Callable[..., Any]) -> None:
     instance = make_instance(5, 40, 8)
     found = solve_with_gas(instance.network, instance.demand, 0, 3)

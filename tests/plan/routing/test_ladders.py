@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.plan.routing import kernel
+from keeper.plan.routing import trades
+from keeper.plan.routing.kernel import Edges
 from keeper.plan.routing.ladder import ladder
 from keeper.plan.routing.network import network
 from keeper.plan.routing.solve import demand_of, settle, solve
@@ -28,15 +29,15 @@ def test_selling_down_a_ladder_is_the_pools_own_quote(seed: int, token: Address)
     assert found is not None
     side = venue.tokens.index(token)
     rows = found.sides[side]
-    first = np.array([0, len(rows)])
+    edges = edge_of(found.keep, rows)
     most = float(rows[-1, 3] + rows[-1, 2] * (1 / rows[-1, 1] - 1 / rows[-1, 0])) / found.keep
     for share in (1e-6, 1e-3, 0.03, 0.3, 0.7, 0.999):
         amount = int(most * share)
         exact = venue.quote(token, amount).amount_out
-        out = kernel.sell(0, float(amount), found.keep, first, rows)
+        out = trades.sell(0, float(amount), edges)
         assert out == pytest.approx(exact, rel=1e-8), "a root price has sixteen digits, and a small trade moves few"
-        assert kernel.buy(0, out, found.keep, first, rows) == pytest.approx(amount, rel=1e-8)
-    assert kernel.buy(0, 1.01 * kernel.sell(0, most, found.keep, first, rows), found.keep, first, rows) == math.inf
+        assert trades.buy(0, out, edges) == pytest.approx(amount, rel=1e-8)
+    assert trades.buy(0, 1.01 * trades.sell(0, most, edges), edges) == math.inf
 
 
 @given(st.integers(10**18, 10**26), st.integers(10**18, 10**26), st.floats(1e-9, 10.0))
@@ -46,8 +47,13 @@ def test_a_constant_product_pool_is_one_step(reserve_a: int, reserve_b: int, sha
     assert [len(rows) for rows in found.sides] == [1, 1]
     for rows, r_in, r_out in zip(found.sides, (reserve_a, reserve_b), (reserve_b, reserve_a), strict=True):
         kept = share * r_in * found.keep
-        out = kernel.sell(0, share * r_in, found.keep, np.array([0, 1]), rows)
+        out = trades.sell(0, share * r_in, edge_of(found.keep, rows))
         assert out == pytest.approx(r_out * kept / (r_in + kept), rel=1e-6)
+
+
+def edge_of(keep: float, rows: Any) -> Edges:
+    """One edge on its own."""
+    return Edges(np.zeros((1, 2), np.int64), np.array([keep]), np.zeros(2), np.array([0, len(rows), len(rows)]), rows)
 
 
 def test_an_empty_pool_has_no_ladder() -> None:
@@ -78,10 +84,10 @@ def test_at_rest_nothing_trades_and_the_rest_is_where_arbitrage_ends() -> None:
         amount = 0.1 * float(rest.steps[rest.first[2 * i], 2])
         if side >= 0:
             edge = 2 * i + side
-            whole = kernel.sell(edge, before.paid[i] + amount, raw.keep[i], raw.first, raw.steps)
-            rest_of_it = kernel.sell(edge, amount, raw.keep[i], rest.first, rest.steps)
+            whole = trades.sell(edge, before.paid[i] + amount, raw.edges)
+            rest_of_it = trades.sell(edge, amount, rest.edges)
             assert whole == pytest.approx(before.received[i] + rest_of_it, rel=1e-9)
-            back = kernel.sell(edge ^ 1, before.received[i] / raw.keep[i], raw.keep[i], rest.first, rest.steps)
+            back = trades.sell(edge ^ 1, before.received[i] / raw.keep[i], rest.edges)
             assert back == pytest.approx(before.paid[i] * raw.keep[i], rel=1e-9), "the way back has what the way took"
 
 

@@ -197,7 +197,7 @@ class _Case:
         snapshot, vault, mandate, problem = self.snapshot, self.vault, self.mandate, self.trigger.problem
         base = vault.tokens[0]
         pools = tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
-        gas_price = snapshot.head.base_fee + mandate.priority_fee
+        gas_price = snapshot.head.base_fee + mandate.lanes.normal.tip
         if isinstance(problem, RangeProblem):
             snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
         open_market = opener(snapshot, pools, base.address, gas_price, mandate.max_slippage)
@@ -254,7 +254,7 @@ class _Case:
         return policy.too_slow(plan, gates, (rates[0] - rates[1]) * approved.prediction.nav_before)
 
     def _deferred(self) -> Deferred | None:
-        price = Wei(self.snapshot.head.base_fee + self.mandate.priority_fee)
+        price = Wei(self.snapshot.head.base_fee + self.mandate.lanes.normal.tip)
         return policy.deferral(self.mandate.gates, self.seen.state, price, self.trigger.chance, self.seen.now)
 
     # --- a trade in parts ---------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Literal
 
 from keeper import abi
 from keeper.chain.anvil import find_anvil
-from keeper.chain.node import Node, RpcError, quantity
+from keeper.chain.node import Node, RpcError
 from keeper.chain.observe import Lens, ask
 from keeper.chain.signer import open_keystore
 from keeper.config import Config, load
@@ -16,10 +16,11 @@ from keeper.errors import BadInput, Halt, Refusal, Retry
 from keeper.journal import open_journal
 from keeper.model import Feed, Head, Mandate, Round, Snapshot
 from keeper.protocols import chainlink, lens
+from keeper.run import purse as purses
+from keeper.run import stop
 from keeper.run.bind import NATIVE, Bound, bind
 from keeper.run.record import CODEC
 from keeper.run.snapshot import take
-from keeper.units import Gas
 from keeper.world import is_world
 
 GWEI = 10**9
@@ -27,10 +28,6 @@ HISTORY_BLOCKS = 2
 """K-26: how far back a node must still know the state."""
 MAX_HEAD_AGE_S = 36
 """Three slots (K-28)."""
-ACTION_GAS = Gas(1_500_000)
-"""A large rebalance, for counting how many the balance pays."""
-FEW_ACTIONS = 10
-"""K-39: fewer than this many affordable actions is a warning, fewer than one a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +120,8 @@ def _chain(config: Config, node: Node) -> Iterator[Check]:
     yield _round("gas token's feed", snapshot.native, snapshot)
     for mandate in bound.mandates:
         yield from _vault(mandate, snapshot, bound)
-    yield _gas_price(config, snapshot)
-    yield _balance(config, node)
+    yield from _gas_prices(config, snapshot)
+    yield _balance(config, node, bound)
 
 
 def _vault(mandate: Mandate, snapshot: Snapshot, bound: Bound) -> Iterator[Check]:
@@ -166,30 +163,36 @@ def _round(name: str, latest: Round, snapshot: Snapshot) -> Check:
     return Check(name, "ok", f"answers {price:,.4f}, {snapshot.head.timestamp - latest.updated_at} s old")
 
 
-def _gas_price(config: Config, snapshot: Snapshot) -> Check:
-    now, allowed = snapshot.head.base_fee + config.priority_fee, config.max_gas_price
-    sentence = f"{now / GWEI:,.2f} gwei with the tip, at most {allowed / GWEI:,.2f} may be paid"
-    return Check("gas price", "ok" if now <= allowed else "warn", sentence)
+def _gas_prices(config: Config, snapshot: Snapshot) -> Iterator[Check]:
+    for lane in (config.lanes.normal, config.lanes.urgent):
+        now, allowed = snapshot.head.base_fee + lane.tip, lane.max_gas_price
+        sentence = f"{now / GWEI:,.2f} gwei with the tip, at most {allowed / GWEI:,.2f} may be paid"
+        whose = "for rescues" if lane.name == "urgent" else "for all else"
+        yield Check("gas price", "ok" if now <= allowed else "warn", f"{whose}: {sentence}")
 
 
-def _balance(config: Config, node: Node) -> Check:
-    """Counted at the highest price the configuration allows."""
+def _balance(config: Config, node: Node, bound: Bound) -> Check:
+    """Counted at the highest price the configuration allows: in rescues where there can be any."""
     owner = config.key.address
-    balance = node.call("eth_getBalance", [owner, "latest"], quantity)
-    actions = balance // (ACTION_GAS * config.max_gas_price)
+    purse = purses.look(node, owner, config.lanes.urgent)
+    if purses.needed(bound.mandates):
+        status: Literal["ok", "warn", "fail"] = "fail" if purse.rescues < purses.RESERVED else "warn"
+        return Check("balance", status if purse.warning else "ok", purse.warning or purse.sentence)
+    balance = purse.balance
+    actions = balance // (purses.RESCUE_GAS * config.lanes.normal.max_gas_price)
     sentence = (
         f"{owner} holds {balance / 10**18:,.4f} of the gas token, enough for {actions:,} actions at the highest price"
     )
     if actions == 0:
         return Check("balance", "fail", f"{sentence}; fund it")
-    return Check("balance", "warn" if actions < FEW_ACTIONS else "ok", sentence)
+    return Check("balance", "warn" if actions < purses.FEW else "ok", sentence)
 
 
 def _files(config: Config) -> Iterator[Check]:
     yield _keystore(config)
     yield _journal(config)
-    if config.run.stop_file.exists():
-        yield Check("stop file", "warn", f"{config.run.stop_file} exists: nothing is signed until it is removed")
+    if (allowed := stop.allowed(config.run.stop_file)) != "everything":
+        yield Check("stop file", "warn", f"{config.run.stop_file} exists: {stop.SENTENCES[allowed]}")
     try:
         find_anvil()
         yield Check("anvil", "ok", "it is there for dry runs")

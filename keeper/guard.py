@@ -146,7 +146,9 @@ def _moved(prediction: Prediction) -> tuple[tuple[Address, Address, int, int], .
 
 
 def _open_intent(case: Case) -> str:
-    return f"{case.state.open_intents[0]} is open" if case.state.open_intents else ""
+    state = case.state
+    opened = state.open_rescues if case.plan.urgent else (*state.open_intents, *state.open_rescues)
+    return f"{opened[0]} is open" if opened else ""
 
 
 def _too_many_legs(case: Case) -> str:
@@ -254,13 +256,14 @@ def off_oracle(snapshot: Snapshot, venue: Venue) -> float:
 
 
 def _gas_price(case: Case) -> str:
-    price = case.snapshot.head.base_fee + case.mandate.priority_fee
-    allowed = case.mandate.max_gas_price
+    lane = case.mandate.lanes.of(case.plan.urgent)
+    price = case.snapshot.head.base_fee + (0 if case.plan.urgent else lane.tip)
+    allowed = lane.max_gas_price
     return f"{price / 1e9:.2f} gwei over {allowed / 1e9:.2f} gwei" if price > allowed else ""
 
 
 GUARDS: tuple[tuple[str, str, Callable[[Case], str]], ...] = (
-    ("K-4", "at most one intent of a vault may be open", _open_intent),
+    ("K-4", "at most one intent of a vault may be open, housekeeping that makes way for a rescue apart", _open_intent),
     ("C-37", f"at most {MAX_LEGS} legs", _too_many_legs),
     ("M-venues", "every pool must be on the vault's allow-list and the mandate's", _foreign_venue),
     ("K-34", "every leg's min_out must be within the mandate's max_slippage of its exact quote", _loose_min_out),
@@ -275,7 +278,7 @@ GUARDS: tuple[tuple[str, str, Callable[[Case], str]], ...] = (
     ("C-11t", "the value sold in one action must stay under the cap", _turnover),
     ("C-11d", "the value sold must fit the day's turnover budget", _daily_turnover),
     ("C-10", "pool prices must be near the oracle's before and after", _deviation),
-    ("K-13", "the gas price must stay under the mandate's max_gas_price", _gas_price),
+    ("K-13", "the gas price must stay under the cap of the plan's lane", _gas_price),
 )
 
 

@@ -19,7 +19,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from keeper.chain.signer import Signer
 from keeper.config import Config
 from keeper.errors import BadInput, Retry, Unknown
-from keeper.run import Keeper, Report, open_keeper
+from keeper.model import Allowed
+from keeper.run import Keeper, Report, open_keeper, stop
 from keeper.units import Hash
 from keeper.world import is_world
 from keeper.world.roles import ROLES
@@ -55,7 +56,7 @@ class Listener:
 class Service:
     """One keeper over its lifetime; `cycle` runs in one thread, one at a time.
 
-    `live` asks for signatures; while `stop_file` exists none is given. `error` is what ended it.
+    `live` asks for signatures; while `stop_file` exists only some are given. `error` is what ended it.
     """
 
     open: Callable[[], Keeper]
@@ -70,7 +71,8 @@ class Service:
     _seen: Hash | None = None
     _failures: int = 0
     _not_before: float = 0.0
-    _stopped: bool = False
+    _allowed: Allowed = "everything"
+    _warned: str = ""
     _told: dict[Hash, str] = field(default_factory=dict)
 
     def cycle(self) -> None:
@@ -101,25 +103,33 @@ class Service:
             self.keeper.close()
 
     def _tick(self, keeper: Keeper) -> None:
+        allowed = self._allowed_now()
         if self.live:
-            for outcome in keeper.reconcile(stopped=self._stop_wanted()):
+            self._warn(keeper)
+            for outcome in keeper.reconcile(allowed):
                 if self._told.get(outcome.intent_id) != outcome.status:  # once, not until it is final
                     self._told[outcome.intent_id] = outcome.status
                     self.listener.notice(f"intent {outcome.intent_id}: {outcome.status} {outcome.reason}".rstrip())
-        for report in keeper.tick(live=self.live and not self._stop_wanted()):
+        for report in keeper.tick(self.live, allowed):
             self.listener.report(report)
 
-    def _stop_wanted(self) -> bool:
-        """Whether the stop file exists; says so when that has changed."""
-        wanted = self.stop_file.exists()
-        if wanted != self._stopped:
-            self._stopped = wanted
-            self.listener.notice(
-                f"{self.stop_file} exists: nothing is signed until it is removed"
-                if wanted
-                else f"{self.stop_file} is gone: signing again"
-            )
-        return wanted
+    def _allowed_now(self) -> Allowed:
+        """What the stop file allows; says so when that has changed."""
+        allowed = stop.allowed(self.stop_file)
+        if allowed != self._allowed:
+            self._allowed = allowed
+            there = "is gone" if allowed == "everything" else "exists"
+            self.listener.notice(f"{self.stop_file} {there}: {stop.SENTENCES[allowed]}")
+        return allowed
+
+    def _warn(self, keeper: Keeper) -> None:
+        """Says that the account pays too few rescues; again when the number has changed (K-39)."""
+        purse = keeper.purse()
+        warning = purse.warning if purse is not None else ""
+        number = str(purse.rescues) if purse is not None and warning else ""
+        if number != self._warned:
+            self._warned = number
+            self.listener.notice(warning or "the account pays enough rescues again")
 
     def _back_off(self) -> float:
         """Seconds until the next try: doubling from the poll interval, give or take a fifth, at most 15 s."""

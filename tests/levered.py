@@ -30,6 +30,8 @@ OTHER_POOL = Address("0x" + "03" * 20)
 UNIT = 10**8
 """Of the market's own prices: base currency units a dollar."""
 THRESHOLD = 8_300
+CHEAP_GAS = replace(scene.LANES, normal=replace(scene.LANES.normal, max_gas_price=Wei(10**12)))
+"""Housekeeping whatever gas costs: for what is not about gas."""
 
 
 def reserve(token: Any, index: int, supplied: float, borrowed: float, usd: float, now: Timestamp = NOW) -> Reserve:
@@ -126,7 +128,7 @@ def valued(snapshot: Snapshot) -> Snapshot:
 
 def mandate(low: float = 1.5, target: float = 1.8, high: float = 2.2, **changes: Any) -> Mandate:
     goal = HealthGoal(*(Wad(round(at * 1e4) * 10**14) for at in (low, target, high)))
-    base = scene.mandate(kind="leverage", name="carry", goal=goal, min_trade=0.05, max_gas_price=Wei(10**12))
+    base = scene.mandate(kind="leverage", name="carry", goal=goal, min_trade=0.05, lanes=CHEAP_GAS)
     return replace(base, **changes)
 
 

@@ -8,6 +8,8 @@ from keeper.model import (
     GuardState,
     Head,
     History,
+    Lane,
+    Lanes,
     Limits,
     Mandate,
     Round,
@@ -29,6 +31,7 @@ VAULT = Address("0x" + "aa" * 20)
 WETH_USDC = Address("0x" + "01" * 20)
 WBTC_USDC = Address("0x" + "02" * 20)
 NOW = Timestamp(1_800_000_000)
+LANES = Lanes(Lane("normal", Wei(60 * 10**9), Wei(10**9), 48), Lane("urgent", Wei(300 * 10**9), Wei(3 * 10**9), 24))
 USD = {USDC: 1.0, WETH: 3_000.0, WBTC: 60_000.0}
 
 
@@ -99,8 +102,7 @@ def mandate(**changes: Any) -> Mandate:
         risk_aversion=2.0,
         max_loss=Bps(100),
         max_slippage=Bps(10),
-        max_gas_price=Wei(60 * 10**9),
-        priority_fee=Wei(10**9),
+        lanes=LANES,
         deadline_s=300,
         min_trade=10.0,
         volatility_priors=((USDC.address, 0.01), (WETH.address, 0.8), (WBTC.address, 0.6)),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from keeper.config import Config, load, mandate, parse, template
 from keeper.config.template import Draft, VaultDraft
 from keeper.errors import BadInput
-from keeper.model import HealthGoal, RangeGoal, Token, WeightGoal
-from keeper.units import Address, Bps, Wad
+from keeper.model import HealthGoal, Lane, RangeGoal, Token, WeightGoal
+from keeper.units import Address, Bps, Wad, Wei
 from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY
 
 A, B, C = (Address("0x" + 40 * digit) for digit in "abc")
@@ -73,8 +73,27 @@ def test_a_whole_file():
     assert [vault.name for vault in config.vaults] == ["core", "carry"]
     assert config.journal_url == "sqlite:////somewhere/.keeper/journal.sqlite"
     assert config.run.stop_file == Path("/somewhere/.keeper/STOP")
-    assert config.max_gas_price == 60 * 10**9
+    assert config.lanes.normal.max_gas_price == 60 * 10**9
     assert config.named("carry").kind == "leverage"
+
+
+def test_gas_has_two_lanes():
+    lanes = settings(BLACKOUT, ("[key]", "[gas]\nmax_gas_price_gwei = 80\nresubmit_urgent_s = 12\n[key]")).lanes
+    assert lanes.normal == Lane("normal", Wei(80 * 10**9), Wei(10**9), 48)
+    assert lanes.urgent == Lane("urgent", Wei(300 * 10**9), Wei(3 * 10**9), 12)
+
+
+@pytest.mark.parametrize(
+    ("stated", "found"),
+    [
+        ("max_gas_price_gwei = 267", "found max_gas_price_urgent_gwei = 300, expected at least 300.375"),
+        ("priority_fee_gwei = 4", "found priority_fee_urgent_gwei = 3, expected at least 4"),
+    ],
+)
+def test_a_rescue_can_replace_housekeeping_that_bids_its_most(stated: str, found: str):
+    (fault,) = faults(BLACKOUT, ("[key]", f"[gas]\n{stated}\n[key]"))
+    assert found in fault
+    assert "a rescue must be able to replace housekeeping" in fault
 
 
 def test_paths_start_at_the_file_or_at_home():

@@ -13,6 +13,7 @@ from keeper.guard import GUARDS, turnover
 from keeper.model import Approved, Decision, GuardState, Hold, Limits, Refused, State, Threshold, Window
 from keeper.units import Bps, Hash, Timestamp, Wei
 from tests.scene import (
+    LANES,
     NOW,
     STATE,
     USDC,
@@ -121,7 +122,7 @@ GUARD = GuardState(7, False, Timestamp(0), 10**12, 10**13)
             },
         ),
         ("C-10", {"depth": 3e6, "rules": {"policy": Threshold("target")}}),
-        ("K-13", {"rules": {"max_gas_price": Wei(10**9)}}),
+        ("K-13", {"rules": {"lanes": replace(LANES, normal=replace(LANES.normal, max_gas_price=Wei(10**9)))}}),
     ],
 )
 def test_each_guard_refuses_with_its_id(

@@ -383,8 +383,20 @@ def test_what_is_no_database_halts(file: Path) -> None:
 def test_another_layout_halts(file: Path) -> None:
     with open_journal(str(file)) as journal, journal._database.writing() as connection:
         connection.execute(update(schema.meta).values(value="0"))
-    with pytest.raises(Halt, match=r"has layout 0, this keeper writes 1"):
+    with pytest.raises(Halt, match=r"has layout 0, this keeper writes 2"):
         open_journal(str(file))
+
+
+def test_an_earlier_layout_is_brought_up_to_this_one(file: Path) -> None:
+    intent = _intent()
+    with open_journal(str(file)) as journal:
+        journal.intents.open(intent, _attempt(intent))
+        with journal._database.writing() as connection:  # as layout 1 was
+            connection.exec_driver_sql("ALTER TABLE intents DROP COLUMN urgent")
+            connection.execute(update(schema.meta).values(value="1"))
+    with open_journal(str(file)) as journal:
+        assert journal.intents.intent(intent.intent_id) == intent
+        assert journal.intents.unsettled(1, A) == (intent,)
 
 
 def test_a_full_disk_halts_and_keeps_what_was_there(journal: Journal) -> None:

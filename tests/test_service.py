@@ -93,12 +93,29 @@ def test_the_stop_file_stops_signatures_at_the_next_cycle(folder: Path, fork: Ru
     one.cycle()
     assert any(r.cleared is not None for r in heard.reports)  # it would act
     assert nonce(fork) == before
-    assert heard.notices == [f"{one.stop_file} exists: nothing is signed until it is removed"]
+    assert heard.notices == [
+        f"{one.stop_file} exists: nothing but rescues and cancellations is signed until it is removed"
+    ]
     one.stop_file.unlink()
     market.mine(fork)
     one.cycle()
     assert nonce(fork) > before
     assert heard.notices[-1] == f"{one.stop_file} is gone: signing again"
+    one.close()
+
+
+def test_a_purse_that_runs_low_is_told_once(folder: Path, fork: RunningWorld, signer: Signer):
+    heard = Heard()
+    one = service(folder, heard, signer)
+    for rescues, told in ((9, 1), (9, 1), (2, 2), (12, 3), (12, 3)):
+        balance = rescues * 1_500_000 * 300 * 10**9
+        rpc.request(fork.url, "anvil_setBalance", WORLD_KEEPER_ADDRESS, hex(balance))
+        market.mine(fork)
+        one.cycle()
+        assert len(heard.notices) == told, heard.notices
+    assert "enough for 9 rescues" in heard.notices[0]
+    assert heard.notices[1].endswith("housekeeping waits until there is enough for 3")
+    assert heard.notices[2] == "the account pays enough rescues again"
     one.close()
 
 

@@ -1,17 +1,16 @@
 """A cleared plan and a key in, one transaction on its way out: recorded on disk before its first byte is sent."""
 
-from dataclasses import dataclass
-
 from keeper.calldata_policy import Manifest, examine
+from keeper.chain.cancel import make_way
 from keeper.chain.confirm import confirm
-from keeper.chain.fees import Offer, offer
-from keeper.chain.node import Node, RpcError, quantity, word
+from keeper.chain.fees import offer
+from keeper.chain.node import Node, RpcError, quantity
 from keeper.chain.receipts import count
-from keeper.chain.send_errors import Meaning, meaning
+from keeper.chain.send import broadcast, refuse, told
 from keeper.chain.signer import Signer
 from keeper.errors import BadInput, Halt, Retry
-from keeper.model import Attempt, Cleared, Head, Intent, Intents, Outcome, Reason, Transaction
-from keeper.units import Address, Timestamp, Wei
+from keeper.model import MAX_OPEN, UNRESOLVED, Attempt, Cleared, Head, Intent, Intents, Lanes, Outcome, Transaction
+from keeper.units import Address, Wei
 
 
 def submit(
@@ -21,22 +20,23 @@ def submit(
     cleared: Cleared,
     manifest: Manifest,
     head: Head,
-    tip: Wei,
-    max_gas_price: Wei,
+    lanes: Lanes,
 ) -> Outcome:
     """Signs and sends a cleared plan, at most once however often it is called: "sent", or "unknown" when in doubt.
 
-    `manifest` is what the policy holds the calldata against; fees follow `head`'s base fee, in wei a unit of gas.
-    Raises Retry before anything is signed when an earlier intent of this key is unresolved, gas is too dear or the node
-    does not answer; BadInput when the account cannot pay; Halt when the policy objects, the signer misbehaves or the
-    journal cannot be written.
+    `manifest` is what the policy holds the calldata against; fees follow `head`'s base fee and the lane of the plan. A
+    rescue cancels the housekeeping that is open (K-4).
+    Raises Retry before the plan is signed when an earlier intent of this key must be resolved first, gas is too dear or
+    the node does not answer; BadInput when the account cannot pay; Halt when the policy objects, the signer misbehaves
+    or the journal cannot be written.
     """
     approved = cleared.approved
-    order = approved.order
+    order, lane = approved.order, lanes.of(approved.plan.urgent)
+    urgent = lane.name == "urgent"
     if intents.intent(order.intent_id) is not None:
         return confirm(node, intents, order.intent_id)
-    nonce = next_nonce(node, intents, signer.address)
-    fees = offer(head.base_fee, tip, max_gas_price)
+    nonce = next_nonce(node, intents, signer.address, approved.vault if urgent else None)
+    fees = offer(head.base_fee, lane)
     transaction = Transaction(
         chain_id=node.chain_id,
         nonce=nonce,
@@ -49,6 +49,8 @@ def submit(
     )
     refuse(examine(transaction, manifest))
     _require_funds(node, transaction, signer.address)
+    if urgent:
+        make_way(node, intents, signer, head, lane)
     raw, tx_hash = signer.sign(transaction)
     intent = Intent(
         intent_id=order.intent_id,
@@ -59,59 +61,23 @@ def submit(
         expected_epoch=order.expected_epoch,
         deadline=order.deadline,
         calldata=approved.calldata,
-        max_gas_price=max_gas_price,
+        max_gas_price=lane.max_gas_price,
         created_at=head.timestamp,
+        urgent=urgent,
     )
     attempt = Attempt(tx_hash, order.intent_id, "act", raw, fees.max_fee, fees.tip, cleared.gas_limit)
     intents.open(intent, attempt)
     return told(intent, attempt, broadcast(node, intents, attempt, head.timestamp))
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What the node said when it was handed a transaction."""
-
-    meaning: Meaning
-    words: str
-
-
-def broadcast(node: Node, intents: Intents, attempt: Attempt, now: Timestamp) -> Heard:
-    """Hands a recorded transaction to the node, and counts it as sent whatever comes back: it may have arrived.
-
-    `now` is block time. Raises Halt, before anything is sent, when no provider is on our chain.
-    """
-    try:
-        found = node.send("eth_sendRawTransaction", ["0x" + attempt.raw.hex()], word)
-        heard = Heard("known", "") if found == attempt.tx_hash else Heard("ambiguous", f"it answered hash {found}")
-    except RpcError as error:
-        heard = Heard(meaning(error.message), str(error))
-    except Retry as error:
-        heard = Heard("ambiguous", str(error))
-    intents.sent(attempt.tx_hash, now)
-    intent = intents.intent(attempt.intent_id)
-    if intent is not None and intent.state == "signed":
-        intents.move(intent.intent_id, "signed", "broadcast")
-    return heard
-
-
-def told(intent: Intent, attempt: Attempt, heard: Heard) -> Outcome:
-    """The outcome of a send, which is never the end: "sent" when the node has the bytes, else "unknown"."""
-    if heard.meaning == "known":
-        return Outcome("sent", intent.intent_id, attempt.tx_hash)
-    return Outcome("unknown", intent.intent_id, attempt.tx_hash, reason=f"{heard.meaning}: {heard.words}")
-
-
-def next_nonce(node: Node, intents: Intents, sender: Address) -> int:
+def next_nonce(node: Node, intents: Intents, sender: Address, rescued: Address | None = None) -> int:
     """The nonce of the next intent (K-10): the journal's, never lowered by what a node says.
 
-    A key's first use adopts the chain's count. Raises Retry while an earlier intent is unresolved, or while a
-    transaction of a key that is new to the journal is pending.
+    `rescued` is the vault that a rescue is for; None for housekeeping. A key's first use adopts the chain's count.
+    Raises Retry while an earlier intent forbids a new one, or while a transaction of a key that is new to the journal
+    is pending.
     """
-    busy = [i for i in intents.unsettled(node.chain_id, sender) if i.state in ("signed", "broadcast")]
-    if busy:
-        raise Retry(
-            f"intent {busy[0].intent_id} with nonce {busy[0].nonce} is unresolved: nothing new is signed before"
-        )
+    _require_turn(node, intents, sender, rescued)
     recorded = intents.next_nonce(node.chain_id, sender)
     finalized = count(node, sender, "finalized") or 0
     if recorded is not None:
@@ -137,6 +103,18 @@ def next_nonce(node: Node, intents: Intents, sender: Address) -> int:
     return latest
 
 
+def _require_turn(node: Node, intents: Intents, sender: Address, rescued: Address | None) -> None:
+    """Housekeeping waits for every unresolved intent; a rescue for one of its own vault, and when MAX_OPEN are."""
+    unresolved = [i for i in intents.unsettled(node.chain_id, sender) if i.state in UNRESOLVED]
+    before = [i for i in unresolved if rescued is None or (i.urgent and i.vault == rescued)]
+    if len(unresolved) >= MAX_OPEN:
+        before = unresolved
+    if before:
+        raise Retry(
+            f"intent {before[0].intent_id} with nonce {before[0].nonce} is unresolved: nothing new is signed before"
+        )
+
+
 def _require_funds(node: Node, transaction: Transaction, sender: Address) -> None:
     try:
         balance = node.call("eth_getBalance", [sender, "latest"], quantity)
@@ -148,14 +126,3 @@ def _require_funds(node: Node, transaction: Transaction, sender: Address) -> Non
             f"the keeper's account {sender} holds {balance / 10**18:.6g} of the gas token, this transaction may cost "
             f"{needed / 10**18:.6g}: fund it"
         )
-
-
-def refuse(reasons: tuple[Reason, ...]) -> None:
-    """Raises Halt when the policy objects: a plan that the guard cleared must not look like this."""
-    if reasons:
-        said = "; ".join(f"{reason.id}: the transaction {reason.sentence}" for reason in reasons)
-        raise Halt(f"nothing was signed, the calldata policy objects: {said}")
-
-
-def offered(attempt: Attempt) -> Offer:
-    return Offer(attempt.max_fee, attempt.tip)

@@ -13,7 +13,7 @@ from keeper.cli import exits, render_report
 from keeper.cli.app import ConfigOption, app, config_of, opened, screen
 from keeper.config import Config
 from keeper.errors import BadInput
-from keeper.run import Report
+from keeper.run import Report, stop
 from keeper.service import Listener, Service, open_to_act, serve
 
 
@@ -36,8 +36,8 @@ def run(
     key = _signer(settings, passphrase_fd) if live else None
     if not live:
         console.print(Text("rehearsing: nothing is signed without --live", style="yellow"))
-    elif settings.run.stop_file.exists():
-        console.print(Text(f"{settings.run.stop_file} exists: nothing is signed until it is removed", style="yellow"))
+    elif (allowed := stop.allowed(settings.run.stop_file)) != "everything":
+        console.print(Text(f"{settings.run.stop_file} exists: {stop.SENTENCES[allowed]}", style="yellow"))
 
     def show(report: Report) -> None:
         console.print(render_report.heartbeat(report), soft_wrap=True)
@@ -45,7 +45,7 @@ def run(
             console.print(render_report.timings(report), soft_wrap=True)
 
     if once:
-        return _once(settings, key, live and not settings.run.stop_file.exists(), console, timings)
+        return _once(settings, key, live, console, timings)
     service = Service(
         open=lambda: open_to_act(settings, key),
         listener=Listener(show, lambda said: console.print(Text(said, style="yellow"), soft_wrap=True)),
@@ -59,9 +59,10 @@ def run(
 
 def _once(settings: Config, key: Signer | None, live: bool, console: Console, timings: bool) -> int:
     with opened(settings, key) as keeper:
+        allowed = stop.allowed(settings.run.stop_file)
         if live:
-            keeper.reconcile()
-        reports = keeper.tick(live=live)
+            keeper.reconcile(allowed)
+        reports = keeper.tick(live, allowed)
     for one in reports:
         console.print(render_report.report(one))
         if timings:

@@ -11,11 +11,12 @@ BAD_INPUT = 2
 REFUSED = 3
 UNKNOWN = 4
 HALTED = 5
+OPERATORS = ("C-1", "K-39")
 
 
 def of_reasons(reasons: Iterable[Reason]) -> int:
-    """A mandate's own faults (M-...) and a key without the role (C-1) are the operator's input; other guards refuse."""
-    return BAD_INPUT if all(reason.id.startswith("M-") or reason.id == "C-1" for reason in reasons) else REFUSED
+    """A mandate's own faults (M-...), a key without the role (C-1) or without gas (K-39) are the operator's to mend."""
+    return BAD_INPUT if all(reason.id.startswith("M-") or reason.id in OPERATORS for reason in reasons) else REFUSED
 
 
 def of_report(report: Report) -> int:

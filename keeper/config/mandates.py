@@ -49,8 +49,7 @@ def mandate(
         risk_aversion=policy.risk_aversion,
         max_loss=Bps(policy.max_loss_bps),
         max_slippage=Bps(policy.max_slippage_bps),
-        max_gas_price=config.max_gas_price,
-        priority_fee=config.priority_fee,
+        lanes=config.lanes,
         deadline_s=policy.deadline_s,
         min_trade=policy.min_trade,
         volatility_priors=tuple(

@@ -31,10 +31,12 @@ from keeper.config.fields import (
     variable,
 )
 from keeper.errors import BadInput
-from keeper.model import Preventative, Settle
+from keeper.model import Lane, Lanes, Preventative, Settle
 from keeper.units import BPS, SECONDS_PER_YEAR, Wei
 
 GWEI = 10**9
+MIN_LEAD = 1.125
+"""A bid replaces another that is an eighth lower on every client (K-11)."""
 
 PolicyKind = Literal["threshold", "calendar", "periodic", "continuous", "dynamic", "preventative"]
 OWN_KEYS: dict[str, tuple[str, ...]] = {
@@ -115,12 +117,32 @@ class Key(Section):
 
 
 class GasPrices(Section):
+    """Two lanes: housekeeping's, and the `urgent` one of rescues. Times are of blocks, until a higher bid."""
+
     max_gas_price_gwei: Positive = 60.0
     priority_fee_gwei: NotNegative = 1.0
+    resubmit_s: Seconds = 48
+    max_gas_price_urgent_gwei: Positive = 300.0
+    priority_fee_urgent_gwei: NotNegative = 3.0
+    resubmit_urgent_s: Seconds = 24
+
+    @model_validator(mode="after")
+    def _passing(self) -> Self:
+        for key, least in (
+            ("max_gas_price", self.max_gas_price_gwei * MIN_LEAD),
+            ("priority_fee", self.priority_fee_gwei),
+        ):
+            found = getattr(self, f"{key}_urgent_gwei")
+            if found < least:
+                raise ValueError(
+                    f"found {key}_urgent_gwei = {found:g}, expected at least {least:g}: a rescue must be able to "
+                    "replace housekeeping that bids its most"
+                )
+        return self
 
 
 class Run(Section):
-    """While `stop_file` exists nothing is signed."""
+    """While `stop_file` exists nothing but rescues is signed; not even they while it says "everything"."""
 
     poll_s: Positive = 2.0
     stop_file: FileField
@@ -279,12 +301,17 @@ class Config(Section):
         return self.journal.url.get_secret_value()
 
     @property
-    def max_gas_price(self) -> Wei:
-        return gwei(self.gas.max_gas_price_gwei)
-
-    @property
-    def priority_fee(self) -> Wei:
-        return gwei(self.gas.priority_fee_gwei)
+    def lanes(self) -> Lanes:
+        gas = self.gas
+        return Lanes(
+            Lane("normal", gwei(gas.max_gas_price_gwei), gwei(gas.priority_fee_gwei), gas.resubmit_s),
+            Lane(
+                "urgent",
+                gwei(gas.max_gas_price_urgent_gwei),
+                gwei(gas.priority_fee_urgent_gwei),
+                gas.resubmit_urgent_s,
+            ),
+        )
 
     def named(self, name: str) -> VaultSettings:
         """The vault called `name`. Raises BadInput."""

@@ -48,6 +48,7 @@ class Draft:
     vaults: tuple[VaultDraft, ...]
     notes: tuple[str, ...] = ()
     max_gas_price_gwei: int = 60
+    max_gas_price_urgent_gwei: int = 300
     max_head_age_s: int = 60
 
 
@@ -82,10 +83,14 @@ def _head(draft: Draft) -> list[str]:
         "[gas]",
         _said(f"max_gas_price_gwei = {draft.max_gas_price_gwei}", "nothing is sent while gas costs more"),
         "priority_fee_gwei = 1",
+        _said(
+            f"max_gas_price_urgent_gwei = {draft.max_gas_price_urgent_gwei}", "the same for a rescue, which bids sooner"
+        ),
+        "priority_fee_urgent_gwei = 3",
         "",
         "[run]",
         _said("poll_s = 2", "seconds between looks at the head"),
-        _said('stop_file = ".keeper/STOP"', "while this file exists nothing is signed"),
+        _said('stop_file = ".keeper/STOP"', "while it exists, only rescues are signed"),
         "",
         "[journal]",
         _said('url = "sqlite:///.keeper/journal.sqlite"', "or a variable that holds a postgresql:// URL"),

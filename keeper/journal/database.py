@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
@@ -102,6 +102,7 @@ class Database:
                 schema.metadata.create_all(connection)
                 if connection.execute(select(schema.meta.c.value)).first() is None:
                     connection.execute(insert(schema.meta).values(key="schema", value=schema.VERSION))
+            self._upgrade()
             self._check_version()
 
     def _check_pages(self) -> None:
@@ -109,6 +110,18 @@ class Database:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         if found != "ok":
             raise Halt(_DAMAGED.format(name=self.name, found=found))
+
+    def _upgrade(self) -> None:
+        """Brings an earlier layout up to this one, a step at a time."""
+        layout = schema.meta.c.key == "schema"
+        with self.engine.begin() as connection:
+            while step := schema.UPGRADES.get(
+                str(connection.execute(select(schema.meta.c.value).where(layout)).scalar())
+            ):
+                following, statements = step
+                for statement in statements:
+                    connection.exec_driver_sql(statement)
+                connection.execute(update(schema.meta).where(layout).values(value=following))
 
     def _check_version(self) -> None:
         with self.engine.connect() as connection:

@@ -9,7 +9,7 @@ from keeper.codec import Codec
 from keeper.errors import Halt
 from keeper.journal import schema
 from keeper.journal.database import Database
-from keeper.model import MOVES, UNRESOLVED, UNSETTLED, Attempt, Intent, IntentState, Outcome
+from keeper.model import MAX_OPEN, MOVES, UNRESOLVED, UNSETTLED, Attempt, Intent, IntentState, Outcome
 from keeper.units import Address, Hash, Timestamp
 
 
@@ -54,9 +54,10 @@ class IntentTable:
         try:
             with self._database.writing() as connection:
                 # Not an index: a reorganisation may rightly take a second intent back to broadcast.
-                busy = connection.execute(_unresolved(intent)).scalar()
-                if busy is not None:
-                    raise Halt(f"intent {intent.intent_id} was not recorded: {busy} of the same key is unresolved")
+                before = connection.execute(_unresolved(intent)).all()
+                busy = [one.intent_id for one in before if not _passed(one, intent) or len(before) >= MAX_OPEN]
+                if busy:
+                    raise Halt(f"intent {intent.intent_id} was not recorded: {busy[0]} of the same key is unresolved")
                 connection.execute(insert(schema.intents).values(_row(intent)))
                 connection.execute(insert(schema.attempts).values(_row(attempt) | {"number": 0}))
                 _log(connection, intent.intent_id, None, "signed")
@@ -125,13 +126,26 @@ class IntentTable:
             return tuple((row.seen, row.state) for row in connection.execute(chosen))
 
 
-def _unresolved(intent: Intent) -> Select[tuple[str]]:
-    table = schema.intents
-    return select(table.c.intent_id).where(
-        table.c.chain_id == intent.chain_id,
-        table.c.sender == intent.sender,
-        table.c.state.in_(sorted(UNRESOLVED)),
+def _unresolved(intent: Intent) -> Select[tuple[str, str, bool, str]]:
+    """Every unresolved intent of the same key, with the kind of its last transaction."""
+    table, tries, any_try = schema.intents, schema.attempts, schema.attempts.alias()
+    last = select(func.max(any_try.c.number)).where(any_try.c.intent_id == table.c.intent_id).scalar_subquery()
+    return (
+        select(table.c.intent_id, table.c.vault, table.c.urgent, tries.c.kind)
+        .select_from(table)
+        .join(tries, (tries.c.intent_id == table.c.intent_id) & (tries.c.number == last))
+        .where(
+            table.c.chain_id == intent.chain_id,
+            table.c.sender == intent.sender,
+            table.c.state.in_(sorted(UNRESOLVED)),
+        )
+        .order_by(table.c.nonce)
     )
+
+
+def _passed(before: Row[tuple[str, str, bool, str]], intent: Intent) -> bool:
+    """Whether a new intent may stand behind an unresolved one."""
+    return intent.urgent and (before.vault != intent.vault if before.urgent else before.kind == "cancel")
 
 
 def _state(connection: Connection, intent_id: Hash) -> str | None:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -17,7 +18,9 @@ from sqlalchemy import (
 
 from keeper.model import MOVES
 
-VERSION = "1"
+VERSION = "2"
+UPGRADES = {"1": ("2", ("ALTER TABLE intents ADD COLUMN urgent BOOLEAN NOT NULL DEFAULT FALSE",))}
+"""By layout, the next one and what leads to it."""
 
 metadata = MetaData()
 
@@ -93,6 +96,7 @@ intents = Table(
     Column("max_gas_price", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("urgent", Boolean, nullable=False, default=False),
     Column("outcome", Text),  # canonical JSON of the latest Outcome
     UniqueConstraint("chain_id", "sender", "nonce", name="one_intent_a_nonce"),
     CheckConstraint(f"state IN ({_STATES})", name="known_state"),

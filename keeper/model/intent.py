@@ -8,8 +8,13 @@ from keeper.units import Address, Gas, Hash, Timestamp, Wei
 
 IntentState = Literal["signed", "broadcast", "mined", "final", "reverted", "cancelled"]
 
+Allowed = Literal["everything", "rescues", "nothing"]
+"""What may be signed. Cancellations always may."""
+
 UNRESOLVED: frozenset[IntentState] = frozenset(("signed", "broadcast"))
 """Nobody knows yet what became of it: no new intent may be made meanwhile."""
+MAX_OPEN = 4
+"""Nonces of a key that may be unresolved at once (K-4)."""
 UNSETTLED: frozenset[IntentState] = frozenset(("signed", "broadcast", "mined", "reverted", "cancelled"))
 """A reorganisation may still change it."""
 MOVES: dict[IntentState, frozenset[IntentState]] = {
@@ -70,6 +75,8 @@ class Intent:
     max_gas_price: Wei
     created_at: Timestamp
     state: IntentState = "signed"
+    urgent: bool = False
+    """A rescue: it waits for no housekeeping, which is cancelled to make way for it."""
 
 
 class Intents(Protocol):
@@ -89,7 +96,11 @@ class Intents(Protocol):
         ...
 
     def open(self, intent: Intent, attempt: Attempt) -> None:
-        """Records both in one transaction. Halt when the nonce or the id is taken, or another intent is unresolved."""
+        """Records both in one transaction. Halt when the nonce or the id is taken, or an unresolved intent forbids it.
+
+        Any does, but for a rescue: that may stand behind housekeeping that is being cancelled and behind rescues of
+        other vaults, at most MAX_OPEN in all (K-4).
+        """
         ...
 
     def attempt(self, attempt: Attempt) -> None:

@@ -1,6 +1,7 @@
 """What the operator wants, and what the keeper remembers."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from keeper.model.policy import NO_GATES, WHOLE, Chunks, Gates, Policy
 from keeper.units import Address, Bps, Hash, Timestamp, Wad, Wei
@@ -42,6 +43,30 @@ class RangeGoal:
     idle: Bps
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How one class of transactions bids: wei a unit of gas at most, the tip in it, and when to bid again.
+
+    A transaction that is not mined `resubmit_s` seconds of block time after it was sent is bidden up.
+    """
+
+    name: Literal["normal", "urgent"]
+    max_gas_price: Wei
+    tip: Wei
+    resubmit_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Housekeeping's lane and the rescues', which is never behind it."""
+
+    normal: Lane
+    urgent: Lane
+
+    def of(self, urgent: bool) -> Lane:
+        return self.urgent if urgent else self.normal
+
+
 Goal = WeightGoal | HealthGoal | RangeGoal
 
 
@@ -69,9 +94,7 @@ class Mandate:
     max_loss: Bps
     max_slippage: Bps
     """A leg's min_out below its exact quote."""
-    max_gas_price: Wei
-    priority_fee: Wei
-    """Tip a unit of gas."""
+    lanes: Lanes
     deadline_s: int
     min_trade: float
     """Least value worth a leg, in whole units of the base asset."""
@@ -119,6 +142,8 @@ class State:
     acting: bool = False
     deferred: Deferred | None = None
     open_intents: tuple[Hash, ...] = ()
+    """Of housekeeping; `open_rescues` are the others."""
+    open_rescues: tuple[Hash, ...] = ()
     last_failure_at: Timestamp | None = None
     failures: int = 0
     served: Timestamp | None = None

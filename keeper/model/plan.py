@@ -115,6 +115,11 @@ class Plan:
     def acts(self) -> bool:
         return bool(self.legs) or self.move is not None
 
+    @property
+    def urgent(self) -> bool:
+        """Whether it is a rescue: an action of the urgent tier, sent in the urgent lane."""
+        return isinstance(self.move, LeverageMove) and self.move.urgent
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:

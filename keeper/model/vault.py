@@ -139,6 +139,10 @@ class Vault(Protocol):
         """Where `mandate` is not about this vault, or wider than what the chain allows it."""
         ...
 
+    def urgent(self, snapshot: "Snapshot") -> bool:
+        """Whether the chain allows, and safety asks for, an action of the urgent tier in this block."""
+        ...
+
     def nav(self, snapshot: "Snapshot", timestamp: Timestamp) -> int:
         """As the contract's nav(): raw units of the base asset, rounded down. Raises errors.Refusal without a price."""
         ...

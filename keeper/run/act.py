@@ -1,6 +1,7 @@
 """A cleared plan in; signed, sent, followed to its block, and compared with what was predicted for that block."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from keeper import registry
@@ -14,11 +15,11 @@ from keeper.chain.submit import submit
 from keeper.errors import BadInput, Halt, Retry
 from keeper.guard import MAX_GAS
 from keeper.journal import Journal
-from keeper.model import Cleared, Mandate, Outcome, Prediction, Snapshot, Vault
+from keeper.model import Allowed, Cleared, Lanes, Mandate, Outcome, Prediction, Snapshot, Vault
 from keeper.run.bind import Bound
 from keeper.run.snapshot import take
 from keeper.simulate import differences, simulate
-from keeper.units import BPS, Bps, Wei, bps_up
+from keeper.units import BPS, Bps, bps_up
 from keeper.vaults.range_vault import RangeVault
 
 CONFIRM_S = 90.0
@@ -40,11 +41,14 @@ class Acting:
     quorum: int = 1
 
 
-def act(who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> tuple[Outcome, tuple[str, ...]]:
+def act(
+    who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared, alarm: Callable[[], bool]
+) -> tuple[Outcome, tuple[str, ...]]:
     """Submit and follow; the outcome, and where the chain did something else than predicted.
 
-    An outcome of "sent" or "unknown" is open: nothing else is signed before `settle` has closed it. Raises Retry when
-    nothing was signed; Halt and BadInput as `chain.submit`.
+    An outcome of "sent" or "unknown" is open: nothing but a rescue is signed before `settle` has closed it.
+    Housekeeping is followed until `alarm` says that a rescue is needed. Raises Retry when nothing was signed; Halt and
+    BadInput as `chain.submit`.
     """
     _require_witnesses(who, snapshot)
     manifest = _manifest(who.bound, snapshot, mandate, cleared)
@@ -55,21 +59,20 @@ def act(who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> 
         cleared,
         manifest,
         snapshot.head,
-        mandate.priority_fee,
-        mandate.max_gas_price,
+        mandate.lanes,
     )
-    outcome = _follow(who, outcome)
+    outcome = _follow(who, outcome, (lambda: False) if cleared.approved.plan.urgent else alarm)
     if outcome.status != "done":
         return outcome, ()
     return outcome, _compare(who, snapshot, cleared, outcome)
 
 
-def settle(who: Acting, tip: Wei, stopped: bool) -> tuple[Outcome, ...]:
+def settle(who: Acting, lanes: Lanes, allowed: Allowed) -> tuple[Outcome, ...]:
     """Learn what became of every intent that is not final, and send again, bid up or cancel what is still open.
 
-    When `stopped`, only cancel.
+    What is not `allowed` any more is cancelled.
     """
-    return reconcile(who.node, who.journal.intents, who.signer, who.signer.address, who.node.head(), tip, stopped)
+    return reconcile(who.node, who.journal.intents, who.signer, who.signer.address, who.node.head(), lanes, allowed)
 
 
 def _require_witnesses(who: Acting, snapshot: Snapshot) -> None:
@@ -96,13 +99,15 @@ def _agrees(other: Node, bound: Bound, snapshot: Snapshot) -> bool:
         return False
 
 
-def _follow(who: Acting, outcome: Outcome) -> Outcome:
+def _follow(who: Acting, outcome: Outcome, alarm: Callable[[], bool]) -> Outcome:
     deadline, pause = time.monotonic() + CONFIRM_S, FIRST_LOOK_S
     while outcome.status in ("sent", "unknown") and time.monotonic() < deadline:
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_S)
         try:
             outcome = confirm(who.node, who.journal.intents, outcome.intent_id)
+            if alarm():
+                break
         except Retry:  # the transaction is out: only the chain can say more, and it is asked until the time is up
             continue
     return outcome
@@ -158,6 +163,6 @@ def _manifest(bound: Bound, snapshot: Snapshot, mandate: Mandate, cleared: Clear
         pools=pools,
         prices=tuple((r.token, r.price_x36) for r in snapshot.rounds),
         max_discount=Bps(vault.limits.max_deviation + mandate.max_slippage + round(dearest * BPS)),
-        max_fee=mandate.max_gas_price,
+        max_fee=mandate.lanes.of(cleared.approved.plan.urgent).max_gas_price,
         max_gas=MAX_GAS,
     )

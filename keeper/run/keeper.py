@@ -2,6 +2,8 @@
 
 import random
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 
 from keeper.chain.node import Node
@@ -9,11 +11,24 @@ from keeper.chain.signer import Signer
 from keeper.config import Config
 from keeper.errors import BadInput, Halt, Retry
 from keeper.journal import Journal, open_journal
-from keeper.model import Cleared, Head, HealthGoal, Mandate, Outcome, Snapshot
+from keeper.model import (
+    UNRESOLVED,
+    Allowed,
+    Cleared,
+    Head,
+    HealthGoal,
+    Mandate,
+    Outcome,
+    Reason,
+    Refused,
+    Snapshot,
+)
+from keeper.run import purse as purses
 from keeper.run import record
 from keeper.run.act import Acting, act, settle
 from keeper.run.bind import Bound, bind
 from keeper.run.dry import dry_run
+from keeper.run.purse import Purse
 from keeper.run.report import DryRun, Replay, Report
 from keeper.run.snapshot import outdated, take
 from keeper.run.tick import Stopwatch, Thought, think
@@ -98,28 +113,34 @@ class Keeper:
         thought = self._think(snapshot, mandate, self.memory, watch)
         return self._report(thought, None, None, (), watch)
 
-    def tick(self, live: bool = False) -> tuple[Report, ...]:
-        """Every vault at the latest block, recorded. `live` signs, sends and follows what was cleared.
+    def tick(self, live: bool = False, allowed: Allowed = "everything") -> tuple[Report, ...]:
+        """Every vault at the latest block, recorded. `live` signs, sends and follows what was cleared and is `allowed`.
 
-        Vaults with a health factor come first. After an action, which moved the pools, the rest is looked at anew;
-        while one is still open, nothing more is signed. Raises BadInput when live without a signer.
+        Rescues come first, then vaults with a health factor. After an action, which moved the pools, the rest is looked
+        at anew; while one is still open, nothing but a rescue is signed. Raises BadInput when live without a signer.
         """
         if live and self.signer is None:
             raise BadInput("a live run needs the keeper's key: name key.keystore in the configuration")
         reports: list[Report] = []
+        waiting = [mandate.name for mandate in self.bound.mandates]
         snapshot: Snapshot | None = None
-        for mandate in sorted(self.bound.mandates, key=lambda m: not isinstance(m.goal, HealthGoal)):
+        allowed = allowed if live else "nothing"
+        if allowed == "everything" and self._open():
+            allowed = "rescues"
+        while waiting:
             watch = Stopwatch()
             if snapshot is None:
                 with watch.lap("read"):
                     snapshot = self.observe()
                 record.keep_rounds(self.journal, snapshot)
+                waiting = self._ordered(waiting, snapshot)
             if live:
                 self._require_fresh(snapshot)
-            report = self._tick(snapshot, mandate, live, watch)
+            report = self._tick(snapshot, self.mandate(waiting.pop(0)), allowed, watch)
             reports.append(report)
             if report.outcome is not None:
-                live = live and report.outcome.status not in OPEN
+                if report.outcome.status in OPEN:
+                    allowed = "rescues"
                 snapshot = None
         return tuple(reports)
 
@@ -135,15 +156,19 @@ class Keeper:
             raise BadInput(f"there is no journal yet to replay tick {tick_id} from; `keeper run` writes one")
         return record.replay(memory, tick_id)
 
-    def reconcile(self, stopped: bool = False) -> tuple[Outcome, ...]:
+    def reconcile(self, allowed: Allowed = "everything") -> tuple[Outcome, ...]:
         """Learn what became of every intent that is not final, before anything new is planned.
 
-        When `stopped`, what is still open is cancelled and nothing is sent again.
-
-        Raises BadInput without a signer, which sending again, bidding up and cancelling may need.
+        What is open and not `allowed` any more is cancelled instead of sent again. Raises BadInput without a signer,
+        which sending again, bidding up and cancelling may need.
         """
         self._require_forward(self.node.head())
-        return settle(self._acting(), self.config.priority_fee, stopped)
+        return settle(self._acting(), self.config.lanes, allowed)
+
+    def purse(self) -> Purse | None:
+        """How many rescues the keeper's account can pay; None when no vault could need one."""
+        needed = purses.needed(self.bound.mandates)
+        return purses.look(self.node, self.config.key.address, self.config.lanes.urgent) if needed else None
 
     def _require_forward(self, head: Head) -> None:
         """K-25: a head far below what was seen before is another chain, or finality undone."""
@@ -182,14 +207,55 @@ class Keeper:
         seed = random.Random(snapshot.head.hash).getrandbits(63)
         return think(self.node, self.bound, record.history(memory, snapshot), state, mandate, seed, watch)
 
-    def _tick(self, snapshot: Snapshot, mandate: Mandate, live: bool, watch: Stopwatch) -> Report:
+    def _open(self) -> bool:
+        """Whether an intent of this key is unresolved."""
+        mine = self.journal.intents.unsettled(self.node.chain_id, self.config.key.address)
+        return any(intent.state in UNRESOLVED for intent in mine)
+
+    def _ordered(self, names: list[str], snapshot: Snapshot) -> list[str]:
+        def rank(name: str) -> tuple[bool, bool]:
+            mandate = self.mandate(name)
+            return not snapshot.vault(mandate.vault).urgent(snapshot), not isinstance(mandate.goal, HealthGoal)
+
+        return sorted(names, key=rank)
+
+    def _alarm(self, seen: Head) -> Callable[[], bool]:
+        """Says of each head after `seen` whether a vault needs a rescue there. Raises Retry when it cannot be read."""
+
+        def needed() -> bool:
+            nonlocal seen
+            head = self.node.head()
+            if head.hash == seen.hash:
+                return False
+            seen = head
+            snapshot = take(self.node, self.bound, head)
+            return any(vault.urgent(snapshot) for vault in snapshot.vaults)
+
+        return needed
+
+    def _affordable(self, thought: Thought) -> Thought:
+        """K-39: the same, refused when it is housekeeping and the account must keep what it has for rescues."""
+        if not isinstance(thought.cleared, Cleared) or thought.cleared.approved.plan.urgent:
+            return thought
+        purse = self.purse()
+        if purse is None or purse.rescues >= purses.RESERVED:
+            return thought
+        reason = Reason("K-39", f"{thought.mandate.name}: {purse.warning}")
+        return replace(thought, cleared=Refused((reason,), thought.cleared.approved.plan))
+
+    def _tick(self, snapshot: Snapshot, mandate: Mandate, allowed: Allowed, watch: Stopwatch) -> Report:
         thought = self._think(snapshot, mandate, self.journal, watch)
+        if allowed != "nothing":
+            thought = self._affordable(thought)
         tick_id = record.write(self.journal, thought, watch.timings)
         outcome: Outcome | None = None
         differences: tuple[str, ...] = ()
-        if live and isinstance(thought.cleared, Cleared):
+        cleared = thought.cleared
+        if isinstance(cleared, Cleared) and (
+            allowed == "everything" or (allowed == "rescues" and cleared.approved.plan.urgent)
+        ):
             with watch.lap("act"):
-                outcome, differences = act(self._acting(), snapshot, mandate, thought.cleared)
+                outcome, differences = act(self._acting(), snapshot, mandate, cleared, self._alarm(snapshot.head))
         return self._report(thought, tick_id, outcome, differences, watch)
 
     def _report(

@@ -108,5 +108,10 @@ def replay(journal: Journal, number: int) -> Replay:
 
 
 def _with_open(journal: Journal, remembered: State, chain_id: int, sender: Address) -> State:
-    mine = [i for i in journal.intents.unsettled(chain_id, sender) if i.vault == remembered.vault]
-    return replace(remembered, open_intents=tuple(i.intent_id for i in mine if i.state in UNRESOLVED))
+    unsettled = journal.intents.unsettled(chain_id, sender)
+    mine = [i for i in unsettled if i.vault == remembered.vault and i.state in UNRESOLVED]
+    return replace(
+        remembered,
+        open_intents=tuple(i.intent_id for i in mine if not i.urgent),
+        open_rescues=tuple(i.intent_id for i in mine if i.urgent),
+    )

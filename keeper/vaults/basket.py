@@ -61,6 +61,9 @@ class BasketVault:
     def gas(self) -> Gas:
         return BASE_GAS
 
+    def urgent(self, snapshot: Snapshot) -> bool:
+        return False
+
     def nav(self, snapshot: Snapshot, timestamp: Timestamp) -> int:
         return _nav(self, snapshot, self.holdings)
 

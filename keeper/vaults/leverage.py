@@ -51,6 +51,7 @@ BASE_GAS = Gas(600_000)
 """Supply, borrow or repay, withdraw and both valuations without legs, as the first estimate."""
 _SIGNATURE = f"rebalance({common.ORDER},{common.LEGS},{common.LEVERAGE_MOVE})"
 _HEALTH = "health factor"
+_NO_TIER = Wad(0)
 _SAMPLE = 10**12
 """A loan large enough that the premium's rounding does not show in its rate."""
 
@@ -72,6 +73,8 @@ class LeverageVault:
     total_supply: int
     state_hash: Hash
     reported_nav: int | None
+    urgent_below: Wad = _NO_TIER
+    """Health factor below which the urgent tier is open; 0: there is none."""
 
     @property
     def kind(self) -> str:
@@ -80,6 +83,12 @@ class LeverageVault:
     @property
     def gas(self) -> Gas:
         return BASE_GAS
+
+    def urgent(self, snapshot: Snapshot) -> bool:
+        try:
+            return self._health(snapshot) < self.urgent_below
+        except Refusal:  # the market has no price: nobody knows, and nothing could be done
+            return False
 
     def nav(self, snapshot: Snapshot, timestamp: Timestamp) -> int:
         market = snapshot.market(self.market)
@@ -114,7 +123,7 @@ class LeverageVault:
         return tuple(faults)
 
     def drift(self, snapshot: Snapshot, mandate: Mandate) -> Drift:
-        return _drift(mandate, snapshot.market(self.market).health_factor(self.address, snapshot.head.timestamp))
+        return _drift(mandate, self._health(snapshot))
 
     def problem(self, snapshot: Snapshot, mandate: Mandate) -> HealthProblem:
         goal, now = _goal(mandate), snapshot.head.timestamp
@@ -222,6 +231,9 @@ class LeverageVault:
             market = self._do(market, "repay", debt, surplus, now)
             trades.inventory[debt] -= surplus
         return _Moved(market, trades)
+
+    def _health(self, snapshot: Snapshot) -> Wad:
+        return snapshot.market(self.market).health_factor(self.address, snapshot.head.timestamp)
 
     @property
     def _addresses(self) -> tuple[Address, Address]:

@@ -78,6 +78,9 @@ class RangeVault:
     def gas(self) -> Gas:
         return BASE_GAS
 
+    def urgent(self, snapshot: Snapshot) -> bool:
+        return False
+
     def nav(self, snapshot: Snapshot, timestamp: Timestamp) -> int:
         return self._nav(snapshot, self.holdings, self.range, self.fees)
 

@@ -30,6 +30,8 @@ from keeper.model import (
     Head,
     HealthProblem,
     History,
+    Lane,
+    Lanes,
     Mandate,
     Quantity,
     Round,
@@ -110,7 +112,8 @@ def vaults(kind: str, count: int) -> list[Vault]:
 
 MANDATE = Mandate(
     vault=NOBODY, kind="basket", name="bench", goal=WeightGoal((), Bps(200)), policy=Threshold(), horizon_s=86_400,
-    risk_aversion=2.0, max_loss=Bps(100), max_slippage=Bps(10), max_gas_price=Wei(1), priority_fee=Wei(1),
+    risk_aversion=2.0, max_loss=Bps(100), max_slippage=Bps(10),
+    lanes=Lanes(Lane("normal", Wei(1), Wei(1), 48), Lane("urgent", Wei(1), Wei(1), 24)),
     deadline_s=300, min_trade=1.0,
 )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """A bare anvil for the module, a server that answers whatever a test wants, and the lens."""
 
 import json
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,14 +11,14 @@ from typing import Any
 import pytest
 
 from keeper.chain.anvil import Anvil
-from keeper.chain.node import Node
+from keeper.chain.node import Node, quantity
 from keeper.chain.observe import Lens
+from keeper.journal import Journal, open_journal
 from keeper.units import Address
 
-ROOT = Path(__file__).resolve().parents[2]
-ANVIL_CHAIN = 31337
+from .acting import ANVIL_CHAIN, EPOCH, TARGET, Behave, Chain
 
-Behave = Callable[[BaseHTTPRequestHandler, bytes], None]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Liar(ThreadingHTTPServer):
@@ -100,3 +101,47 @@ def node(anvil: str) -> Iterator[Node]:
 def lens() -> Lens:
     artefact = json.loads((ROOT / "keeper/abi/KeeperLens.json").read_text())
     return Lens(Address("0x" + "4b" * 20), bytes.fromhex(artefact["deployedBytecode"][2:]))
+
+
+@pytest.fixture(scope="module")
+def code() -> str:
+    """Target's runtime code; its constructor's storage is set by hand."""
+    source = (ROOT / "tests/chain/Target.sol").read_text()
+    asked = {
+        "language": "Solidity",
+        "sources": {"Target.sol": {"content": source}},
+        "settings": {"outputSelection": {"*": {"*": ["evm.deployedBytecode.object"]}}, "evmVersion": "cancun"},
+    }
+    done = subprocess.run(
+        [ROOT / "scripts/solc", "--standard-json"], input=json.dumps(asked), capture_output=True, text=True, check=True
+    )
+    built = json.loads(done.stdout[done.stdout.index("{") :])
+    return "0x" + built["contracts"]["Target.sol"]["Target"]["evm"]["deployedBytecode"]["object"]
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Anvil]:
+    with Anvil("--no-mining", "--slots-in-an-epoch", "1") as process:
+        yield process
+
+
+@pytest.fixture
+def chain(process: Anvil, code: str) -> Iterator[Chain]:
+    """As new for each test."""
+    node = Node([process.url], ANVIL_CHAIN)
+    chain = Chain(process.url, node)
+    snapshot = node.call("evm_snapshot", [], quantity)
+    chain.do("anvil_setCode", TARGET, code)
+    chain.do("anvil_setStorageAt", TARGET, "0x0", f"0x{EPOCH:064x}")
+    chain.do("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+    chain.mine()
+    yield chain
+    chain.do("anvil_dropAllTransactions")
+    chain.do("evm_revert", hex(snapshot))
+    node.close()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with open_journal(str(tmp_path / "keeper.db")) as journal:
+        yield journal

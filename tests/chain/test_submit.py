@@ -5,157 +5,46 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from keeper.calldata_policy import Manifest, Pool
-from keeper.chain.anvil import Anvil
 from keeper.chain.confirm import confirm
-from keeper.chain.node import Node, data, quantity, word
+from keeper.chain.node import Node, word
 from keeper.chain.reconcile import reconcile
-from keeper.chain.signer import Signer, world_key
 from keeper.chain.submit import next_nonce, submit
 from keeper.errors import BadInput, Halt, Retry
 from keeper.journal import Journal, open_journal
-from keeper.model import Approved, Cleared, Cost, Fill, Head, Intents, Order, Outcome, Plan, Prediction, Transaction
-from keeper.units import Address, Bps, Gas, Hash, PriceX36, Timestamp, Wei
+from keeper.model import Cleared, Fill, Head, Outcome, Transaction
+from keeper.units import Gas, Hash, Timestamp, Wei
 
+from .acting import (
+    BURN,
+    CAP,
+    EPOCH,
+    INTENT,
+    LANES,
+    LIE,
+    POOL,
+    REVERT,
+    SIGNER,
+    SILENT,
+    TARGET,
+    TIP,
+    USD,
+    Chain,
+    between,
+    cleared_plan,
+    manifest_of,
+    send,
+    settle,
+)
 from .conftest import ANVIL_CHAIN, ROOT, Behave, Liar, reply
-
-KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"  # anvil's first, published
-TARGET = Address("0x" + "7a" * 20)
-POOL, USD, ETH = (Address("0x" + digit * 40) for digit in "567")
-TIP, CAP = Wei(10**9), Wei(100 * 10**9)
-INTENT = Hash("0x" + "ab" * 32)
-EPOCH = 3
-WORK, REVERT, BURN, SILENT, LIE = range(5)
-
-
-def _ignore(_answer: Any) -> None:
-    """The parse of an answer nobody looks at."""
-
-
-@pytest.fixture(scope="module")
-def code() -> str:
-    """Target's runtime code; its constructor's storage is set by hand."""
-    source = (ROOT / "tests/chain/Target.sol").read_text()
-    asked = {
-        "language": "Solidity",
-        "sources": {"Target.sol": {"content": source}},
-        "settings": {"outputSelection": {"*": {"*": ["evm.deployedBytecode.object"]}}, "evmVersion": "cancun"},
-    }
-    done = subprocess.run(
-        [ROOT / "scripts/solc", "--standard-json"], input=json.dumps(asked), capture_output=True, text=True, check=True
-    )
-    built = json.loads(done.stdout[done.stdout.index("{") :])
-    return "0x" + built["contracts"]["Target.sol"]["Target"]["evm"]["deployedBytecode"]["object"]
-
-
-@dataclass
-class Chain:
-    """An anvil that mines when told to, with the target on it."""
-
-    url: str
-    node: Node
-
-    def mine(self, at: int | None = None) -> Head:
-        self.node.call("evm_mine", [] if at is None else [hex(at)], _ignore)
-        return self.node.head()
-
-    def do(self, method: str, *params: Any) -> None:
-        self.node.call(method, params, _ignore)
-
-    def tell(self, mode: int) -> None:
-        self.do("anvil_setStorageAt", TARGET, "0x2", f"0x{mode:064x}")
-
-    def price_out(self) -> None:
-        """The next block's base fee is above anything we may pay."""
-        self.do("anvil_setNextBlockBaseFeePerGas", hex(CAP * 3))
-
-    @property
-    def executions(self) -> int:
-        call = {"to": TARGET, "data": "0x" + keccak(text="count()")[:4].hex()}
-        return int.from_bytes(self.node.call("eth_call", [call, "latest"], data), "big")
-
-    @property
-    def spent(self) -> int:
-        return self.node.call("eth_getTransactionCount", [SIGNER.address, "latest"], quantity)
-
-
-SIGNER = world_key(KEY, lambda: True)
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Anvil]:
-    with Anvil("--no-mining", "--slots-in-an-epoch", "1") as process:
-        yield process
-
-
-@pytest.fixture
-def chain(process: Anvil, code: str) -> Iterator[Chain]:
-    """As new for each test."""
-    node = Node([process.url], ANVIL_CHAIN)
-    chain = Chain(process.url, node)
-    snapshot = node.call("evm_snapshot", [], quantity)
-    chain.do("anvil_setCode", TARGET, code)
-    chain.do("anvil_setStorageAt", TARGET, "0x0", f"0x{EPOCH:064x}")
-    chain.mine()
-    yield chain
-    chain.do("anvil_dropAllTransactions")
-    chain.do("evm_revert", hex(snapshot))
-    node.close()
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with open_journal(str(tmp_path / "keeper.db")) as journal:
-        yield journal
-
-
-def _cleared(head: Head, intent_id: Hash = INTENT, epoch: int = EPOCH, wait: int = 300) -> Cleared:
-    order = Order(intent_id, epoch, Timestamp(head.timestamp + wait), Hash("0x" + "00" * 32), 900)
-    legs = [(2, POOL, USD, 2_000_000, 990)]
-    types = ["(bytes32,uint64,uint64,bytes32,uint256)", "(uint8,address,address,uint256,uint256)[]"]
-    fields = (bytes.fromhex(intent_id[2:]), epoch, order.deadline, bytes(32), 900)
-    calldata = keccak(text=f"rebalance({','.join(types)})")[:4] + encode(types, [fields, legs])
-    prediction = Prediction("replay", order.deadline, 1_000, 999, (), 0, 0, None, ())
-    approved = Approved(TARGET, order, Plan((), None, Cost(), Cost(), "test"), calldata, prediction)
-    return Cleared(approved, prediction, Gas(300_000))
-
-
-def _manifest(cleared: Cleared, head: Head) -> Manifest:
-    order = cleared.approved.order
-    prices = ((USD, PriceX36(10**36)), (ETH, PriceX36(2_000 * 10**36)))
-    return Manifest(
-        ANVIL_CHAIN,
-        TARGET,
-        "basket",
-        order.intent_id,
-        order.expected_epoch,
-        head.timestamp,
-        900,
-        (Pool(POOL, 2, (USD, ETH)),),
-        prices,
-        Bps(100),
-        CAP,
-        Gas(2_000_000),
-    )
-
-
-def _submit(node: Node, intents: Intents, cleared: Cleared, head: Head, signer: Signer = SIGNER) -> Outcome:
-    return submit(node, intents, signer, cleared, _manifest(cleared, head), head, TIP, CAP)
-
-
-def _reconcile(chain: Chain, intents: Intents, signer: Signer | None = SIGNER) -> tuple[Outcome, ...]:
-    return reconcile(chain.node, intents, signer, SIGNER.address, chain.node.head(), TIP)
 
 
 def _state(journal: Journal, intent_id: Hash = INTENT) -> str:
@@ -169,7 +58,7 @@ def _state(journal: Journal, intent_id: Hash = INTENT) -> str:
 
 def test_a_cleared_plan_is_sent_mined_confirmed_and_final(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    outcome = _submit(chain.node, journal.intents, _cleared(head), head)
+    outcome = send(chain.node, journal.intents, cleared_plan(head), head)
     (attempt,) = journal.intents.attempts(INTENT)
     assert outcome == Outcome("sent", INTENT, attempt.tx_hash)
     assert confirm(chain.node, journal.intents, INTENT).status == "sent"
@@ -196,33 +85,33 @@ def test_a_cleared_plan_is_sent_mined_confirmed_and_final(chain: Chain, journal:
     assert _state(journal) == "mined"
     for _ in range(3):
         chain.mine()
-    assert _reconcile(chain, journal.intents) == (done,)
+    assert settle(chain, journal.intents) == (done,)
     assert _state(journal) == "final"
-    assert _reconcile(chain, journal.intents) == ()
+    assert settle(chain, journal.intents) == ()
     assert confirm(chain.node, journal.intents, INTENT) == done
 
 
 def test_submitting_the_same_plan_again_sends_nothing(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    cleared = _cleared(head)
+    cleared = cleared_plan(head)
     for status in ("sent", "sent"):
-        assert _submit(chain.node, journal.intents, cleared, head).status == status
+        assert send(chain.node, journal.intents, cleared, head).status == status
     chain.mine()
-    assert _submit(chain.node, journal.intents, cleared, head).status == "done"
+    assert send(chain.node, journal.intents, cleared, head).status == "done"
     assert len(journal.intents.attempts(INTENT)) == 1
     assert (chain.executions, chain.spent) == (1, 1)
 
 
 def test_the_same_bytes_sent_twice_execute_once(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     for _ in range(2):
-        (outcome,) = _reconcile(chain, journal.intents)
+        (outcome,) = settle(chain, journal.intents)
         assert outcome.status == "sent"
     (attempt,) = journal.intents.attempts(INTENT)
     assert attempt.sends == 3
     chain.mine()
-    assert _reconcile(chain, journal.intents)[0].status == "done"
+    assert settle(chain, journal.intents)[0].status == "done"
     assert (chain.executions, chain.spent) == (1, 1)
 
 
@@ -234,7 +123,7 @@ def test_what_was_never_recorded_cannot_be_confirmed(chain: Chain, journal: Jour
 def test_the_next_intent_takes_the_next_nonce(chain: Chain, journal: Journal) -> None:
     for i in range(3):
         head, name = chain.node.head(), Hash(f"0x{i:064x}")
-        _submit(chain.node, journal.intents, _cleared(head, name, EPOCH + i), head)
+        send(chain.node, journal.intents, cleared_plan(head, name, EPOCH + i), head)
         chain.mine()
         assert confirm(chain.node, journal.intents, name).status == "done"
     assert [intent.nonce for intent in journal.intents.latest()] == [2, 1, 0]
@@ -312,7 +201,7 @@ EDGES_OF_SUBMIT = 9  # of the journal's writes, the signer and the node; the fir
 
 def test_the_number_of_kill_points_is_right(chain: Chain, tmp_path: Path) -> None:
     head = chain.node.head()
-    found = _count_edges(chain, tmp_path / "a.db", lambda n, i, s: _submit(n, i, _cleared(head), head, s))
+    found = _count_edges(chain, tmp_path / "a.db", lambda n, i, s: send(n, i, cleared_plan(head), head, s))
     assert found == EDGES_OF_SUBMIT
 
 
@@ -323,11 +212,11 @@ def test_killed_anywhere_in_submit_it_executes_once(
     chain: Chain, tmp_path: Path, at: int, after: bool, mined: bool
 ) -> None:
     file, head = str(tmp_path / "keeper.db"), chain.node.head()
-    cleared = _cleared(head)
+    cleared = cleared_plan(head)
     with open_journal(file) as journal:
         node, intents, signer = _edges(Killer(at, after, _raise), chain.node, journal)
         with pytest.raises(Killed):
-            _submit(node, intents, cleared, head, signer)
+            send(node, intents, cleared, head, signer)
     if mined:
         chain.mine()
     _restarted(chain, file, cleared, head)
@@ -336,11 +225,11 @@ def test_killed_anywhere_in_submit_it_executes_once(
 def _restarted(chain: Chain, file: str, cleared: Cleared, head: Head) -> None:
     """A new process reconciles and then plans the same again: one execution, one nonce, nothing left open."""
     with open_journal(file) as journal:
-        for outcome in _reconcile(chain, journal.intents):
+        for outcome in settle(chain, journal.intents):
             assert outcome.status in ("sent", "done")
-        _submit(chain.node, journal.intents, cleared, head)
+        send(chain.node, journal.intents, cleared, head)
         chain.mine()
-        for outcome in _reconcile(chain, journal.intents):
+        for outcome in settle(chain, journal.intents):
             assert outcome.status == "done"
         assert confirm(chain.node, journal.intents, INTENT).status == "done"
         assert (chain.executions, chain.spent) == (1, 1)
@@ -353,15 +242,15 @@ def _restarted(chain: Chain, file: str, cleared: Cleared, head: Head) -> None:
 def test_killed_anywhere_in_reconcile_it_executes_once(chain: Chain, tmp_path: Path, first: str, after: bool) -> None:
     """Kills reconcile at its first edge, restarts it and kills it at its second, and so on until it gets through."""
     file, head = str(tmp_path / "keeper.db"), chain.node.head()
-    cleared = _cleared(head)
+    cleared = cleared_plan(head)
     with open_journal(file) as journal:
         node, intents, signer = _edges(Killer(0, False, _raise), chain.node, journal)
         if first == "recorded only":
             node = Killer(1, False, _raise).around(chain.node, "send")
             with pytest.raises(Killed):
-                _submit(node, intents, cleared, head, signer)
+                send(node, intents, cleared, head, signer)
         else:
-            _submit(node, intents, cleared, head, signer)
+            send(node, intents, cleared, head, signer)
     if first == "mined":
         chain.mine()
     for at in range(1, 100):
@@ -369,7 +258,7 @@ def test_killed_anywhere_in_reconcile_it_executes_once(chain: Chain, tmp_path: P
             killer = Killer(at, after, _raise)
             node, intents, signer = _edges(killer, chain.node, journal)
             try:
-                reconcile(node, intents, signer, SIGNER.address, chain.node.head(), TIP)
+                reconcile(node, intents, signer, SIGNER.address, chain.node.head(), LANES)
             except Killed:
                 continue
         assert at > 3, "it was killed at least three times on the way"
@@ -392,7 +281,7 @@ def test_a_real_kill_loses_nothing(chain: Chain, tmp_path: Path, point: str) -> 
     command = [sys.executable, "-c", program, str(ROOT), chain.url, str(file), point, repr(head.timestamp)]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    _restarted(chain, str(file), _cleared(head), head)
+    _restarted(chain, str(file), cleared_plan(head), head)
 
 
 def child(url: str, file: str, point: str, timestamp: str) -> None:
@@ -403,27 +292,10 @@ def child(url: str, file: str, point: str, timestamp: str) -> None:
     head = node.head()
     assert head.timestamp == int(timestamp)
     intents = killer.around(journal.intents, name)
-    _submit(killer.around(node, name), intents, _cleared(head), head)
+    send(killer.around(node, name), intents, cleared_plan(head), head)
 
 
 # a node that loses answers
-
-
-def _between(
-    chain: Chain, edit: Callable[[dict[str, Any], BaseHTTPRequestHandler, Callable[[], bytes]], None]
-) -> Behave:
-    """A provider in front of the chain: `edit(request, handler, ask)` answers, asking the chain when it likes."""
-
-    def behave(handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        def ask() -> bytes:
-            request = urllib.request.Request(chain.url, body, {"content-type": "application/json"})
-            with urllib.request.urlopen(request) as response:
-                answer: bytes = response.read()
-            return answer
-
-        edit(json.loads(body), handler, ask)
-
-    return behave
 
 
 @pytest.mark.parametrize("arrived", [False, True], ids=["lost on the way there", "lost on the way back"])
@@ -442,15 +314,15 @@ def test_an_answer_that_is_lost_is_no_second_transaction(
         handler.close_connection = True
 
     head = chain.node.head()
-    node = Node([liar(_between(chain, edit)).url], ANVIL_CHAIN)
-    outcome = _submit(node, journal.intents, _cleared(head), head)
+    node = Node([liar(between(chain, edit)).url], ANVIL_CHAIN)
+    outcome = send(node, journal.intents, cleared_plan(head), head)
     assert outcome.status == "unknown"
     assert outcome.reason.startswith("ambiguous: ")
     with pytest.raises(Retry, match="is unresolved: nothing new is signed before"):
-        _submit(chain.node, journal.intents, _cleared(head, Hash("0x" + "cd" * 32)), head)
-    assert _reconcile(chain, journal.intents)[0].status == "sent"
+        send(chain.node, journal.intents, cleared_plan(head, Hash("0x" + "cd" * 32)), head)
+    assert settle(chain, journal.intents)[0].status == "sent"
     chain.mine()
-    assert _reconcile(chain, journal.intents)[0].status == "done"
+    assert settle(chain, journal.intents)[0].status == "done"
     assert (chain.executions, chain.spent, len(journal.intents.attempts(INTENT))) == (1, 1, 1)
 
 
@@ -479,9 +351,9 @@ def test_a_receipt_is_believed_only_whole_and_canonical(
         reply(handler, json.dumps(answer).encode())
 
     head = chain.node.head()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     chain.mine()
-    node = Node([liar(_between(chain, edit)).url], ANVIL_CHAIN)
+    node = Node([liar(between(chain, edit)).url], ANVIL_CHAIN)
     if isinstance(status, str):
         assert confirm(node, journal.intents, INTENT).status == status
     else:
@@ -503,19 +375,19 @@ class _NoSigner:
 
 def test_nothing_is_signed_that_the_policy_objects_to(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    cleared = _cleared(head)
-    manifest = replace(_manifest(cleared, head), epoch=4)
+    cleared = cleared_plan(head)
+    manifest = replace(manifest_of(cleared, head), epoch=4)
     with pytest.raises(
         Halt, match=r"nothing was signed.*K-34\.epoch: the transaction expects epoch 3, the vault is at 4"
     ):
-        submit(chain.node, journal.intents, _NoSigner(), cleared, manifest, head, TIP, CAP)  # type: ignore[arg-type]
+        submit(chain.node, journal.intents, _NoSigner(), cleared, manifest, head, LANES)  # type: ignore[arg-type]
     assert journal.intents.latest() == ()
 
 
 def test_gas_above_the_mandate_is_waited_for(chain: Chain, journal: Journal) -> None:
     head = replace(chain.node.head(), base_fee=CAP)
-    with pytest.raises(Retry, match="gas costs 100 gwei and a tip of 1, the mandate allows 100"):
-        _submit(chain.node, journal.intents, _cleared(head), head, _NoSigner())  # type: ignore[arg-type]
+    with pytest.raises(Retry, match="gas costs 100 gwei and a tip of 1, the normal lane allows 100"):
+        send(chain.node, journal.intents, cleared_plan(head), head, _NoSigner())  # type: ignore[arg-type]
     assert journal.intents.latest() == ()
 
 
@@ -524,17 +396,17 @@ def test_an_unfunded_key_is_named(chain: Chain, journal: Journal) -> None:
     needed = 300_000 * (2 * head.base_fee + TIP)
     chain.do("anvil_setBalance", SIGNER.address, hex(needed - 1))
     with pytest.raises(BadInput, match="fund it"):
-        _submit(chain.node, journal.intents, _cleared(head), head, _NoSigner())  # type: ignore[arg-type]
+        send(chain.node, journal.intents, cleared_plan(head), head, _NoSigner())  # type: ignore[arg-type]
     chain.do("anvil_setBalance", SIGNER.address, hex(10**13))
     with pytest.raises(BadInput, match=rf"account {SIGNER.address} holds 1e-05 of the gas token, .*: fund it"):
-        _submit(chain.node, journal.intents, _cleared(head), head, _NoSigner())  # type: ignore[arg-type]
+        send(chain.node, journal.intents, cleared_plan(head), head, _NoSigner())  # type: ignore[arg-type]
     assert journal.intents.latest() == ()
 
 
 def test_a_key_that_can_just_pay_is_enough(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
     chain.do("anvil_setBalance", SIGNER.address, hex(300_000 * (2 * head.base_fee + TIP)))
-    assert _submit(chain.node, journal.intents, _cleared(head), head).status == "sent"
+    assert send(chain.node, journal.intents, cleared_plan(head), head).status == "sent"
 
 
 def test_a_first_use_adopts_the_chains_count_and_waits_for_what_is_pending(chain: Chain, journal: Journal) -> None:
@@ -547,7 +419,7 @@ def test_a_first_use_adopts_the_chains_count_and_waits_for_what_is_pending(chain
 
 def test_a_final_transaction_that_the_journal_does_not_know_halts_the_key(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     chain.mine()
     assert confirm(chain.node, journal.intents, INTENT).status == "done"
     assert next_nonce(chain.node, journal.intents, SIGNER.address) == 1, "the journal's, while nothing is final"
@@ -578,7 +450,7 @@ def test_a_mined_failure_closes_the_intent_and_says_why(chain: Chain, journal: J
     head = chain.node.head()
     chain.tell(mode)
     chain.mine()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     chain.mine()
     outcome = confirm(chain.node, journal.intents, INTENT)
     assert outcome.status == "reverted"
@@ -592,7 +464,7 @@ def test_a_mined_failure_closes_the_intent_and_says_why(chain: Chain, journal: J
 def test_a_success_without_the_event_halts(chain: Chain, journal: Journal, mode: int) -> None:
     head = chain.node.head()
     chain.tell(mode)
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     chain.mine()
     with pytest.raises(Halt, match=r"succeeded, but .* tells of intent .* at epochs \[\], expected \[4\]"):
         confirm(chain.node, journal.intents, INTENT)
@@ -601,17 +473,17 @@ def test_a_success_without_the_event_halts(chain: Chain, journal: Journal, mode:
 
 def test_a_block_taken_back_sends_the_same_bytes_again(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     (attempt,) = journal.intents.attempts(INTENT)
     chain.mine()
     first = confirm(chain.node, journal.intents, INTENT)
     chain.do("anvil_reorg", 1, [])
     chain.do("anvil_dropAllTransactions")
     assert chain.executions == 0
-    (outcome,) = _reconcile(chain, journal.intents)
+    (outcome,) = settle(chain, journal.intents)
     assert (outcome.status, outcome.tx_hash, _state(journal)) == ("sent", attempt.tx_hash, "broadcast")
     chain.mine()
-    (again,) = _reconcile(chain, journal.intents)
+    (again,) = settle(chain, journal.intents)
     assert again.status == "done"
     assert again.block_hash != first.block_hash
     assert journal.intents.outcome(INTENT) == again
@@ -620,7 +492,7 @@ def test_a_block_taken_back_sends_the_same_bytes_again(chain: Chain, journal: Jo
 
 def test_mined_again_elsewhere_is_recorded_once(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     (attempt,) = journal.intents.attempts(INTENT)
     chain.mine()
     first = confirm(chain.node, journal.intents, INTENT)
@@ -635,16 +507,16 @@ def test_mined_again_elsewhere_is_recorded_once(chain: Chain, journal: Journal) 
 
 def test_a_nonce_spent_by_someone_else_halts_once_it_is_final(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     chain.do("anvil_dropAllTransactions")
     _foreign(chain, nonce=0)
     chain.mine()
     assert "is spent and none of our transactions" in confirm(chain.node, journal.intents, INTENT).reason
-    assert _reconcile(chain, journal.intents)[0].reason.startswith("nonce low: ")
+    assert settle(chain, journal.intents)[0].reason.startswith("nonce low: ")
     for _ in range(3):
         chain.mine()
     with pytest.raises(Halt, match="someone else holds the key"):
-        _reconcile(chain, journal.intents)
+        settle(chain, journal.intents)
     assert chain.executions == 0
 
 
@@ -661,45 +533,53 @@ def _stuck(chain: Chain, seconds: int) -> Head:
 
 def test_a_stuck_transaction_is_bidden_up_on_both_fields_and_executes_once(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     _stuck(chain, 47)
     calm = replace(chain.node.head(), base_fee=head.base_fee)
-    (outcome,) = reconcile(chain.node, journal.intents, SIGNER, SIGNER.address, calm, TIP)
+    (outcome,) = reconcile(chain.node, journal.intents, SIGNER, SIGNER.address, calm, LANES)
     assert len(journal.intents.attempts(INTENT)) == 1, "not before its time"
     late = replace(calm, timestamp=Timestamp(calm.timestamp + 1))
-    (outcome,) = reconcile(chain.node, journal.intents, SIGNER, SIGNER.address, late, TIP)
+    (outcome,) = reconcile(chain.node, journal.intents, SIGNER, SIGNER.address, late, LANES)
     old, new = journal.intents.attempts(INTENT)
     assert (outcome.status, outcome.tx_hash) == ("sent", new.tx_hash)
     assert (new.max_fee, new.tip, new.gas) == (-(-old.max_fee * 9 // 8), -(-old.tip * 9 // 8), old.gas)
     chain.mine()
-    (done,) = _reconcile(chain, journal.intents)
+    (done,) = settle(chain, journal.intents)
     assert (done.status, done.tx_hash) == ("done", new.tx_hash)
     assert (chain.executions, chain.spent) == (1, 1)
 
 
 def test_at_its_cap_the_same_bytes_are_sent_again(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    cleared = _cleared(head)
+    cleared = cleared_plan(head)
     cap = Wei(2 * head.base_fee + TIP)
-    manifest = _manifest(cleared, head)
-    submit(chain.node, journal.intents, SIGNER, cleared, manifest, head, TIP, cap)
+    manifest = manifest_of(cleared, head)
+    submit(
+        chain.node,
+        journal.intents,
+        SIGNER,
+        cleared,
+        manifest,
+        head,
+        replace(LANES, normal=replace(LANES.normal, max_gas_price=cap)),
+    )
     _stuck(chain, 60)
-    _reconcile(chain, journal.intents)
+    settle(chain, journal.intents)
     (attempt,) = journal.intents.attempts(INTENT)
     assert attempt.sends == 2
 
 
 def test_past_its_deadline_it_is_cancelled_and_never_executes(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     _stuck(chain, 301)
     calm = replace(chain.node.head(), base_fee=Wei(10**9))
-    (outcome,) = reconcile(chain.node, journal.intents, SIGNER, SIGNER.address, calm, TIP)
+    (outcome,) = reconcile(chain.node, journal.intents, SIGNER, SIGNER.address, calm, LANES)
     old, new = journal.intents.attempts(INTENT)
     assert (old.kind, new.kind, new.gas) == ("act", "cancel", 21_000)
     assert outcome.status == "sent"
     chain.mine()
-    (done,) = _reconcile(chain, journal.intents)
+    (done,) = settle(chain, journal.intents)
     assert (done.status, done.tx_hash) == ("cancelled", new.tx_hash)
     assert (_state(journal), chain.executions, chain.spent) == ("cancelled", 0, 1)
     assert next_nonce(chain.node, journal.intents, SIGNER.address) == 1
@@ -707,21 +587,21 @@ def test_past_its_deadline_it_is_cancelled_and_never_executes(chain: Chain, jour
 
 def test_a_cancellation_that_came_too_late_is_told_by_what_mined(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     late = replace(head, timestamp=Timestamp(head.timestamp + 301))
     (first,) = journal.intents.attempts(INTENT)
-    reconcile(chain.node, journal.intents, SIGNER, SIGNER.address, late, TIP)
+    reconcile(chain.node, journal.intents, SIGNER, SIGNER.address, late, LANES)
     chain.do("anvil_dropAllTransactions")
     chain.node.send("eth_sendRawTransaction", ["0x" + first.raw.hex()], word)
     chain.mine()
-    (done,) = _reconcile(chain, journal.intents)
+    (done,) = settle(chain, journal.intents)
     assert (done.status, done.tx_hash) == ("done", first.tx_hash)
     assert (chain.executions, len(journal.intents.attempts(INTENT))) == (1, 2)
 
 
 def test_without_a_key_it_sends_again_and_signs_nothing(chain: Chain, journal: Journal) -> None:
     head = chain.node.head()
-    _submit(chain.node, journal.intents, _cleared(head), head)
+    send(chain.node, journal.intents, cleared_plan(head), head)
     _stuck(chain, 301)
-    _reconcile(chain, journal.intents, signer=None)
+    settle(chain, journal.intents, signer=None)
     assert len(journal.intents.attempts(INTENT)) == 1

@@ -129,7 +129,7 @@ def test_the_stop_file_stops_signatures(fallen: Desk):
     before = fallen.nonce()
     said = fallen.run_live()
     assert said.code == 0
-    assert "exists: nothing is signed until it is removed" in unwrapped(said.out)
+    assert "exists: nothing but rescues and cancellations is signed until it is removed" in unwrapped(said.out)
     assert fallen.nonce() == before
     stop.unlink()
     assert fallen.run_live().code == 0

@@ -33,7 +33,7 @@ from keeper.protocols import uniswap_v3_range as ranges
 from keeper.protocols.uniswap_v3 import UniswapV3Pool, window_words
 from keeper.units import Address, BlockNumber, Bps, Hash, Ppm, Timestamp, Wei
 from keeper.vaults.range_vault import INVESTED, RangeVault
-from tests.scene import NOW, beliefs, price, round_of
+from tests.scene import LANES, NOW, beliefs, price, round_of
 
 VAULT = Address("0x" + "aa" * 20)
 POOL = Address("0x" + "01" * 20)
@@ -123,8 +123,7 @@ def mandate(**changes: Any) -> Mandate:
         risk_aversion=2.0,
         max_loss=Bps(100),
         max_slippage=Bps(10),
-        max_gas_price=Wei(60 * 10**9),
-        priority_fee=Wei(10**9),
+        lanes=LANES,
         deadline_s=300,
         min_trade=10.0,
         volatility_priors=(),

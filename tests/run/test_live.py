@@ -63,6 +63,20 @@ def test_it_acts_for_every_vault_exactly_as_predicted_and_then_rests(keeper: Kee
     assert {name: epoch(fallen, name) for name in before} == {name: n + 1 for name, n in before.items()}
 
 
+def test_housekeeping_leaves_gas_for_three_rescues(keeper: Keeper, fallen: RunningWorld) -> None:
+    rescue = 1_500_000 * 300 * 10**9
+    rpc.request(fallen.url, "anvil_setBalance", WORLD_KEEPER_ADDRESS, hex(3 * rescue - 1))
+    reports = keeper.tick(live=True)
+    assert [r.outcome for r in reports] == [None, None, None]
+    for report in reports:
+        assert isinstance(report.cleared, Refused), report.decision.verdict
+        (reason,) = report.cleared.reasons
+        assert reason.id == "K-39"
+        assert "enough for 2 rescues at their highest price; fund it; housekeeping waits" in reason.sentence
+    rpc.request(fallen.url, "anvil_setBalance", WORLD_KEEPER_ADDRESS, hex(3 * rescue))
+    assert keeper.tick(live=True)[0].outcome is not None
+
+
 def test_the_health_factor_comes_first(keeper: Keeper) -> None:
     assert [r.name for r in keeper.tick()] == ["lever", "core", "range"]
 
@@ -89,8 +103,7 @@ def test_the_same_plan_moves_money_once(keeper: Keeper, fallen: RunningWorld) ->
             report.cleared,
             manifest,
             report.snapshot.head,
-            mandate.priority_fee,
-            mandate.max_gas_price,
+            mandate.lanes,
         )
     assert epoch(fallen, "basket") == before + 1
     calldata = "0x" + report.cleared.approved.calldata.hex()

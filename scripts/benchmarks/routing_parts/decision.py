@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keeper.model import Forecast, Mandate, Threshold, Venue, WeightGoal, WeightProblem
+from keeper.model import Forecast, Lane, Lanes, Mandate, Threshold, Venue, WeightGoal, WeightProblem
 from keeper.plan.market import Market
 from keeper.plan.weights import Sizes, plan_weights
 from keeper.protocols import uniswap_v3_math as v3
@@ -76,8 +76,7 @@ MANDATE = Mandate(
     risk_aversion=2.0,
     max_loss=Bps(100),
     max_slippage=Bps(10),
-    max_gas_price=Wei(10**11),
-    priority_fee=Wei(10**9),
+    lanes=Lanes(Lane("normal", Wei(10**11), Wei(10**9), 48), Lane("urgent", Wei(10**12), Wei(10**9), 24)),
     deadline_s=300,
     min_trade=10.0,
 )

@@ -1,5 +1,6 @@
 """What a chain says: blocks, prices, limits, pools and lending markets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -191,6 +192,10 @@ class Market(Protocol):
 
     def flash_premium(self, amount_raw: int) -> int:
         """Raw units due on top of a flash loan, rounded as the market rounds."""
+        ...
+
+    def shocked(self, prices: Mapping[Address, float], borrowing: Mapping[Address, float]) -> "Market":
+        """The market at other prices, factors of its own, and other rates of variable debt, fractions a year."""
         ...
 
     def after(self, action: MarketAction, timestamp: Timestamp) -> "Market":

@@ -55,7 +55,7 @@ class Preventative:
 
     Acting is weighed once the chance to leave the band within the mandate's horizon passes `act_above`, and from then
     on until it is under `stop_below`. An action at the band's edge is expected to cost `stress` times what its like
-    costs now: then everyone acts.
+    costs now, since then everyone acts: 1 leaves only what liquidators would take to act early for.
     """
 
     act_above: float = 0.3

@@ -4,7 +4,7 @@ Refusals carry Aave's own error number as their code. Left out, and refused wher
 isolation mode, stable-rate debt of an account, credit delegation, and liquidations.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -139,6 +139,20 @@ class AaveV3Market:
 
     def flash_premium(self, amount_raw: int) -> int:
         return aave.percent_mul_half_up(amount_raw, self.flash_total)
+
+    def shocked(self, prices: Mapping[Address, float], borrowing: Mapping[Address, float]) -> "AaveV3Market":
+        """A category's own price, where it has one, stays: it is of no one asset."""
+        return replace(
+            self,
+            reserves=tuple(
+                replace(
+                    one,
+                    price=round(one.price * prices.get(one.asset, 1.0)),
+                    variable_rate=round(borrowing[one.asset] * RAY) if one.asset in borrowing else one.variable_rate,
+                )
+                for one in self.reserves
+            ),
+        )
 
     def after(self, action: MarketAction, timestamp: Timestamp) -> "AaveV3Market":
         """The market once `action` is done. Raises errors.Refusal with Aave's error number when it would revert.

@@ -134,7 +134,7 @@ def test_a_period_is_served_by_finding_nothing_to_do() -> None:
 
 
 def test_a_basket_and_a_range_are_prevented_from_leaving_their_bands() -> None:
-    rules = {"policy": Preventative()}
+    rules = {"policy": Preventative(stress=4.0)}
     held = scene.basket(weth=280.0, wbtc=9.1)
     near = decide(History(scene.snapshot(held), ()), STATE, levered.trusting(4.0), scene.mandate(**rules), 0)
     assert near.drift is not None

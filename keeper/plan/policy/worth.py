@@ -29,11 +29,12 @@ _TICK = math.log(1.0001)
 
 @dataclass(frozen=True, slots=True)
 class Threat:
-    """What the likeliest touch of a band is expected to cost, from any state: its chance there times acting then.
+    """What the likeliest touch of a band is expected to cost, from any state: its chance there times what is dearer.
 
-    `then` is the execution at the band's edge, in raw units of the base asset: the way from the edge to the target,
-    fees in proportion to it and impact to its square, all of it `stress` times dearer than now. What liquidators take
-    is in the planner's own valuation.
+    `then` is by how much execution is dearer at the band's edge, in raw units of the base asset: on the way from the
+    edge to the target, fees in proportion to it and impact to its square, all of it (stress - 1) times what it is now.
+    What it costs as things are is in the value of the state, which counts all future trades; what liquidators take is
+    in the planner's valuation too.
     """
 
     edge: Edge
@@ -50,7 +51,7 @@ def threat(edge: Edge, whole: Cost, went: float, stress: float) -> Threat:
     moved = max(abs(went - here), 1e-9)
     ratio = abs(target - edge.barrier) / moved
     sized = (whole.fees + max(0.0, whole.basis)) * ratio + whole.impact * ratio**2
-    return Threat(edge, stress * (sized + whole.gas + whole.l1_data))
+    return Threat(edge, (stress - 1.0) * (sized + whole.gas + whole.l1_data))
 
 
 def weighed(plans: tuple[Plan, ...], threat: Threat, now: Drift, lefts: Sequence[Drift]) -> tuple[Plan, ...]:

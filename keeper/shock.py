@@ -1,0 +1,203 @@
+"""A block and a shock in, the block as the shock would leave it, and what the keeper would do there, out."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from keeper.costs import first_passage, liquidation_loss, years
+from keeper.decide import SLOT_S, decide
+from keeper.guard import off_oracle
+from keeper.model import (
+    Approved,
+    Beliefs,
+    Decision,
+    Drift,
+    Forecast,
+    HealthGoal,
+    HealthProblem,
+    History,
+    Mandate,
+    Snapshot,
+    State,
+    Vault,
+    Venue,
+)
+from keeper.units import BPS, Address, PriceX36, Timestamp, Wei
+
+STEADY = 0.1
+"""A year: a token that is believed to move less is pegged to the quote currency."""
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Shock:
+    """What happens at once: prices of volatile and of pegged tokens times a factor, gas times one, debt at a rate.
+
+    `after_s` is how long the vault then stands before the keeper looks: rates need time to bite.
+    """
+
+    name: str
+    words: str
+    volatile: float = 1.0
+    pegged: float = 1.0
+    gas: float = 1.0
+    borrowing: float | None = None
+    after_s: int = 0
+
+
+SHOCKS = (
+    *(Shock(f"-{fall}", f"prices fall {fall} %", volatile=1.0 - fall / 100) for fall in (10, 20, 30, 40, 50)),
+    Shock("depeg", "pegged tokens fall to 0.90", pegged=0.9),
+    Shock("rates", "debt costs 100 % a year for a week", borrowing=1.0, after_s=7 * _DAY_S),
+    Shock("gas", "gas costs 20 times as much", gas=20.0),
+    Shock("crash", "prices fall 30 % and gas costs 20 times as much", volatile=0.7, gas=20.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """One vault under one shock. `before`, `hit` and `left` are drifts: now, in the shock, and after the keeper's plan.
+
+    `in_time` is the chance that nobody liquidates before the plan lands; None where there is no debt. `loss` is what
+    liquidators would be expected to take within the horizon if nobody acted, `kept` what they still would, raw units of
+    the base asset; `actions` how many the way back takes, a cooldown apart, where one may not go all of it.
+    """
+
+    shock: Shock
+    before: Drift
+    hit: Drift | None
+    decision: Decision
+    left: Drift | None
+    in_time: float | None
+    loss: float
+    kept: float
+    actions: int
+
+
+def under(
+    snapshot: Snapshot, state: State, beliefs: Beliefs, mandate: Mandate, seed: int, shocks: Iterable[Shock] = SHOCKS
+) -> tuple[Struck, ...]:
+    """What each shock would do to the vault of `mandate`, and what the keeper would do there; deterministic.
+
+    Plans are made, replayed and judged as ever, on the shocked block, its pools at the shocked prices by the swaps that
+    take them there; a pool whose read window ends before is left out. Open intents and deferrals do not count.
+    """
+    before = snapshot.vault(mandate.vault).drift(snapshot, mandate)
+    pegged = _pegged(beliefs)
+    calm = replace(state, open_intents=(), deferred=None, progress=None)
+    return tuple(_outcome(before, shocked(snapshot, one, pegged), one, calm, beliefs, mandate, seed) for one in shocks)
+
+
+def shocked(snapshot: Snapshot, shock: Shock, pegged: frozenset[Address]) -> Snapshot:
+    """The block as `shock` would leave it: feeds, lending markets, pools, gas, and what the vaults say they are."""
+    factors = {r.token: shock.pegged if r.token in pegged else shock.volatile for r in snapshot.rounds}
+    now = Timestamp(snapshot.head.timestamp + shock.after_s)
+    rounds = tuple(
+        replace(
+            r,
+            answer=round(r.answer * factors[r.token]),
+            price_x36=PriceX36(round(r.price_x36 * factors[r.token])),
+            updated_at=Timestamp(r.updated_at + shock.after_s),
+        )
+        for r in snapshot.rounds
+    )
+    gas_token = next((factors[r.token] for r in snapshot.rounds if r.feed == snapshot.native.feed), shock.volatile)
+    native = replace(snapshot.native, price_x36=PriceX36(round(snapshot.native.price_x36 * gas_token)))
+    borrowing = {} if shock.borrowing is None else dict.fromkeys(factors, shock.borrowing)
+    moved = replace(
+        snapshot,
+        head=replace(snapshot.head, timestamp=now, base_fee=Wei(round(snapshot.head.base_fee * shock.gas))),
+        rounds=rounds,
+        native=native,
+        markets=tuple(m.shocked(factors, borrowing) for m in snapshot.markets),
+        venues=tuple(_followed(v, factors) for v in snapshot.venues),
+    )
+    return replace(moved, vaults=tuple(_valued(v, moved) for v in snapshot.vaults))
+
+
+def _followed(venue: Venue, factors: Mapping[Address, float]) -> Venue:
+    """The pool once arbitrage has taken it as far as the ratio of the two tokens' prices moved."""
+    first, second = venue.tokens
+    ratio = factors.get(first, 1.0) / factors.get(second, 1.0)
+    if ratio == 1.0:
+        return venue
+    sold = first if ratio < 1.0 else second
+    price = venue.mid(sold) * (ratio if sold == first else 1.0 / ratio)
+    amount = venue.best_input(sold, price * (1.0 - venue.fee))
+    return venue.after(sold, amount) if amount else venue
+
+
+def _valued(vault: Vault, snapshot: Snapshot) -> Vault:
+    if vault.reported_nav is None:
+        return vault
+    worth = vault.nav(snapshot, snapshot.head.timestamp)
+    return replace(vault, reported_nav=worth)  # type: ignore[type-var]  # every vault is a frozen value
+
+
+def _outcome(
+    before: Drift, hit: Snapshot, shock: Shock, state: State, beliefs: Beliefs, mandate: Mandate, seed: int
+) -> Struck:
+    vault = hit.vault(mandate.vault)
+    reach = vault.limits.max_deviation / BPS
+    venues = tuple(
+        p for p in mandate.venues or vault.venues if p in vault.venues and abs(off_oracle(hit, hit.venue(p))) <= reach
+    )
+    decision = decide(History(hit, ()), state, beliefs, replace(mandate, venues=venues or mandate.venues), seed)
+    verdict, expected = decision.verdict, decision.forecast
+    left = vault.left(hit, mandate, verdict.prediction) if isinstance(verdict, Approved) else None
+    problem = vault.problem(hit, mandate) if decision.drift is not None else None
+    in_time, loss, kept = None, 0.0, 0.0
+    if isinstance(problem, HealthProblem) and expected is not None and problem.debt_raw and decision.drift is not None:
+        risk = _Risk(problem, expected, mandate)
+        health = decision.drift.quantities[0].value
+        late = risk.touch(health, _react_s(mandate, hit, vault))
+        in_time, loss = 1.0 - late, risk.loss(risk.touch(health, mandate.horizon_s), 1.0)
+        kept = loss
+        if isinstance(verdict, Approved) and left is not None:
+            rest = verdict.prediction.debt_raw / problem.debt_raw
+            after = risk.touch(left.quantities[0].value, mandate.horizon_s)
+            kept = min(loss, risk.loss(late, 1.0) + (1.0 - late) * risk.loss(after, rest))
+    return Struck(shock, before, decision.drift, decision, left, in_time, loss, kept, _actions(decision, left))
+
+
+def _react_s(mandate: Mandate, snapshot: Snapshot, vault: Vault) -> int:
+    """Until an action planned now lands: the mandate's time to act, or else a block, after what a cooldown leaves."""
+    goal = mandate.goal
+    act = goal.react_s if isinstance(goal, HealthGoal) else SLOT_S
+    left = vault.guard.last_action_at + vault.limits.cooldown_s - snapshot.head.timestamp
+    return act + max(0, left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Risk:
+    """The chance to be liquidated and what it costs, under the believed volatility."""
+
+    problem: HealthProblem
+    forecast: Forecast
+    mandate: Mandate
+
+    def touch(self, health: float, within_s: int) -> float:
+        if health <= 1.0:
+            return 1.0
+        sigma = math.hypot(*(s for _, s in self.forecast.sigma)) / math.sqrt(years(self.forecast.horizon_s))
+        carry = self.problem.supply_rate - self.problem.borrow_rate
+        return first_passage(math.log(health), sigma, carry - sigma**2 / 2.0, years(within_s))
+
+    def loss(self, chance: float, rest: float) -> float:
+        """Raw units of the collateral, which is the base asset; `rest` is the share of the debt that is left."""
+        debt = self.problem.debt_raw * rest * self.problem.debt_price / self.problem.collateral_price
+        return liquidation_loss(chance, debt, self.problem.bonus)
+
+
+def _actions(decision: Decision, left: Drift | None) -> int:
+    """One where the plan ends inside the band; else as many as the way from here to the band takes at its pace."""
+    if left is None or decision.drift is None:
+        return 0
+    hit, now = decision.drift.distance, left.distance
+    if now <= 1.0 or hit <= now:
+        return 1
+    return math.ceil((hit - 1.0) / (hit - now))
+
+
+def _pegged(beliefs: Beliefs) -> frozenset[Address]:
+    return frozenset(token for token, sigma in beliefs.volatility if sigma < STEADY)

@@ -1,0 +1,122 @@
+"""Does acting before a band breaks pay? A vault under one policy after another through 2020 to 2022, hour by hour.
+
+Every policy runs the keeper's own `decide` on real prices of ETH and BTC, the forecasts fitted weekly on hours that had
+ended; execution is exact Uniswap V2 at oracle prices and gas. Two markets: one always as deep and as cheap, and one
+whose depth falls and whose gas rises with the last hours' volatility. Reads ../shared/data and skips, saying so, when
+it is absent. With --write it also writes docs/preventative.md. Deterministic.
+"""
+
+# ruff: noqa: E402
+import os
+import sys
+
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # small matrices lose to threads where cores are shared
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+
+from preventative_parts import prices
+from preventative_parts.keepers import GAS_PRICE, Basket, Keeper, Levered, Look
+from preventative_parts.page import page
+
+from keeper.model import Calendar, DynamicBand, Mandate, Policy, Preventative, Threshold, WeightGoal
+from keeper.units import Bps, Wei
+from tests import levered, scene
+from tests.scene import USDC, WBTC, WETH
+
+START_H = 2_600
+"""Hours of history before the first look: what a trusted forecast needs, and a little more. 2020-04-18."""
+DEPTH = 100e6
+"""Dollars a side of a pool of 0.05 % on a usual day, as if of constant product."""
+POLICIES: tuple[tuple[str, Policy], ...] = (
+    ("reactive, cheapest", Threshold()),
+    ("reactive, to target", Threshold("target")),
+    ("calendar, daily", Calendar(86_400)),
+    ("dynamic band", DynamicBand()),
+    ("preventative", Preventative()),
+    ("preventative, stress 4", Preventative(stress=4.0)),
+    ("preventative, to target", Preventative(settle="target")),
+    ("preventative, early", Preventative(act_above=0.1, stop_below=0.03)),
+)
+VAULTS = ("levered 1.50/1.80/2.20", "levered 1.10/1.25/1.50", "basket ±3 %")
+MARKETS = ("steady", "stressed")
+
+
+def keeper(vault: str, policy: Policy, first: Look) -> Keeper:
+    if vault.startswith("basket"):
+        third = ((USDC.address, Bps(3_000)), (WETH.address, Bps(4_000)), (WBTC.address, Bps(3_000)))
+        rules = scene.mandate(policy=policy, goal=WeightGoal(third, Bps(300)), max_gas_price=Wei(10**13), min_trade=100)
+        raw = (round(600_000 * 1e6), round(800_000 / first.eth * 1e18), round(600_000 / first.btc * 1e8))
+        return Basket(_slack(rules), holdings=raw)
+    low, target, high = map(float, vault.split()[1].split("/"))
+    rules = levered.mandate(low, target, high, policy=policy, max_gas_price=Wei(10**13))
+    collateral = 2_000_000 / first.eth  # whole tokens
+    debt = collateral * first.eth * levered.THRESHOLD / 10_000 / target
+    return Levered(_slack(rules), collateral=round(collateral * 1e18), debt=round(debt * 1e6))
+
+
+def _slack(rules: Mandate) -> Mandate:
+    """Slippage for the market's own moves is not measured here: a plan is carried out as predicted."""
+    return replace(rules, max_loss=Bps(100))
+
+
+def walk(chosen: str, hours: int) -> dict[tuple[str, str, str], Keeper]:
+    """Every vault, market and policy through the same looks."""
+    eth, btc = prices.read("ETH"), prices.read("BTC")
+    wild = prices.stress(eth)
+    end = min(len(eth.ends), START_H + hours)
+    first = Look(eth.ends[START_H - 1], eth.closes[START_H - 1], btc.closes[START_H - 1], DEPTH, GAS_PRICE)
+    keepers = {
+        (vault, market, name): keeper(vault, policy, first)
+        for vault in VAULTS
+        if chosen in vault
+        for market in MARKETS
+        for name, policy in POLICIES
+    }
+    known = prices.beliefs(
+        [(WETH.address, eth), (WBTC.address, btc)], USDC.address, levered.position(1.8), START_H, end
+    )
+    for hour, believed in zip(range(START_H, end), known, strict=True):
+        for number, (price, other) in enumerate(_looks(eth, btc, hour)):
+            now = eth.ends[hour] - 3_600 + 1_200 * (number + 1)
+            for (vault, market, _), one in keepers.items():
+                if vault.startswith("basket") and number < 2:
+                    continue  # weights move slowly: the close is enough
+                times = wild[hour] if market == "stressed" else 1.0
+                one.look(Look(now, price, other, DEPTH / times, int(GAS_PRICE * times**2)), believed)
+        if (hour - START_H) % 2_000 == 0:
+            print(f"{hour - START_H:,} of {end - START_H:,} hours", file=sys.stderr, flush=True)
+    return keepers
+
+
+def _looks(eth: prices.Bars, btc: prices.Bars, hour: int) -> Iterator[tuple[float, float]]:
+    for price in prices.looks(eth, hour):
+        yield price, btc.closes[hour]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write docs/preventative.md")
+    parser.add_argument("--only", default="", metavar="VAULT", help="vaults whose name holds this")
+    parser.add_argument("--hours", type=int, default=10**6, help="stop after so many")
+    said = parser.parse_args()
+    if not prices.DATA.is_dir():
+        print("skipped: ../shared/data is absent", file=sys.stderr)
+        return 0
+    keepers = walk(said.only, said.hours)
+    text = page(keepers)
+    print(text)
+    if said.write:
+        (ROOT / "docs" / "preventative.md").write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -46,11 +46,11 @@ class Shock:
 
 
 SHOCKS = (
-    *(Shock(f"-{fall}", f"prices fall {fall} %", volatile=1.0 - fall / 100) for fall in (10, 20, 30, 40, 50)),
-    Shock("depeg", "pegged tokens fall to 0.90", pegged=0.9),
-    Shock("rates", "debt costs 100 % a year for a week", borrowing=1.0, after_s=7 * _DAY_S),
-    Shock("gas", "gas costs 20 times as much", gas=20.0),
-    Shock("crash", "prices fall 30 % and gas costs 20 times as much", volatile=0.7, gas=20.0),
+    *(Shock(f"-{fall}", f"prices -{fall} %", volatile=1.0 - fall / 100) for fall in (10, 20, 30, 40, 50)),
+    Shock("depeg", "pegged tokens at 0.90", pegged=0.9),
+    Shock("rates", "debt at 100 %, a week", borrowing=1.0, after_s=7 * _DAY_S),
+    Shock("gas", "gas × 20", gas=20.0),
+    Shock("crash", "prices -30 %, gas × 20", volatile=0.7, gas=20.0),
 )
 
 
@@ -58,9 +58,9 @@ SHOCKS = (
 class Struck:
     """One vault under one shock. `before`, `hit` and `left` are drifts: now, in the shock, and after the keeper's plan.
 
-    `in_time` is the chance that nobody liquidates before the plan lands; None where there is no debt. `loss` is what
-    liquidators would be expected to take within the horizon if nobody acted, `kept` what they still would, raw units of
-    the base asset; `actions` how many the way back takes, a cooldown apart, where one may not go all of it.
+    `in_time` is the chance that nobody liquidates before the last action lands; None where there is no debt. `loss` is
+    what liquidators would be expected to take within the horizon if nobody acted, `kept` what they still would, raw
+    units of the base asset; `actions` how many the way back takes, a cooldown apart.
     """
 
     shock: Shock
@@ -84,7 +84,7 @@ def under(
     """
     before = snapshot.vault(mandate.vault).drift(snapshot, mandate)
     pegged = _pegged(beliefs)
-    calm = replace(state, open_intents=(), deferred=None, progress=None)
+    calm = replace(state, open_intents=(), open_rescues=(), deferred=None, progress=None)
     return tuple(_outcome(before, shocked(snapshot, one, pegged), one, calm, beliefs, mandate, seed) for one in shocks)
 
 
@@ -95,24 +95,29 @@ def shocked(snapshot: Snapshot, shock: Shock, pegged: frozenset[Address]) -> Sna
     rounds = tuple(
         replace(
             r,
-            answer=round(r.answer * factors[r.token]),
-            price_x36=PriceX36(round(r.price_x36 * factors[r.token])),
+            answer=_times(r.answer, factors[r.token]),
+            price_x36=PriceX36(_times(r.price_x36, factors[r.token])),
             updated_at=Timestamp(r.updated_at + shock.after_s),
         )
         for r in snapshot.rounds
     )
     gas_token = next((factors[r.token] for r in snapshot.rounds if r.feed == snapshot.native.feed), shock.volatile)
-    native = replace(snapshot.native, price_x36=PriceX36(round(snapshot.native.price_x36 * gas_token)))
+    native = replace(snapshot.native, price_x36=PriceX36(_times(snapshot.native.price_x36, gas_token)))
     borrowing = {} if shock.borrowing is None else dict.fromkeys(factors, shock.borrowing)
     moved = replace(
         snapshot,
-        head=replace(snapshot.head, timestamp=now, base_fee=Wei(round(snapshot.head.base_fee * shock.gas))),
+        head=replace(snapshot.head, timestamp=now, base_fee=Wei(_times(snapshot.head.base_fee, shock.gas))),
         rounds=rounds,
         native=native,
         markets=tuple(m.shocked(factors, borrowing) for m in snapshot.markets),
         venues=tuple(_followed(v, factors) for v in snapshot.venues),
     )
     return replace(moved, vaults=tuple(_valued(v, moved) for v in snapshot.vaults))
+
+
+def _times(amount: int, factor: float) -> int:
+    """Exact for factors of nine decimals: a price of 36 has more digits than a float."""
+    return amount * round(factor * 10**9) // 10**9
 
 
 def _followed(venue: Venue, factors: Mapping[Address, float]) -> Venue:
@@ -146,18 +151,18 @@ def _outcome(
     verdict, expected = decision.verdict, decision.forecast
     left = vault.left(hit, mandate, verdict.prediction) if isinstance(verdict, Approved) else None
     problem = vault.problem(hit, mandate) if decision.drift is not None else None
-    in_time, loss, kept = None, 0.0, 0.0
+    actions, in_time, loss, kept = _actions(decision, left), None, 0.0, 0.0
     if isinstance(problem, HealthProblem) and expected is not None and problem.debt_raw and decision.drift is not None:
         risk = _Risk(problem, expected, mandate)
         health = decision.drift.quantities[0].value
-        late = risk.touch(health, _react_s(mandate, hit, vault))
+        late = risk.touch(health, _react_s(mandate, hit, vault) + max(0, actions - 1) * vault.limits.cooldown_s)
         in_time, loss = 1.0 - late, risk.loss(risk.touch(health, mandate.horizon_s), 1.0)
         kept = loss
         if isinstance(verdict, Approved) and left is not None:
             rest = verdict.prediction.debt_raw / problem.debt_raw
             after = risk.touch(left.quantities[0].value, mandate.horizon_s)
             kept = min(loss, risk.loss(late, 1.0) + (1.0 - late) * risk.loss(after, rest))
-    return Struck(shock, before, decision.drift, decision, left, in_time, loss, kept, _actions(decision, left))
+    return Struck(shock, before, decision.drift, decision, left, in_time, loss, kept, actions)
 
 
 def _react_s(mandate: Mandate, snapshot: Snapshot, vault: Vault) -> int:

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "keeper"
 
 DATA = {"units", "errors", "model"}
 ADAPTERS = {"protocols", "vaults"}
-PURE_STAGES = {"costs", "decide", "forecast", "guard", "simulate"}
+PURE_STAGES = {"costs", "decide", "forecast", "guard", "shock", "simulate"}
 
 IMPORTS: dict[str, set[str]] = {
     "units": set(),
@@ -33,6 +33,7 @@ IMPORTS: dict[str, set[str]] = {
     "forecast": DATA | {"costs"},
     "plan": DATA | {"costs"},
     "decide": DATA | {"costs", "forecast", "plan", "simulate", "guard"},
+    "shock": DATA | {"costs", "decide", "guard"},
     "calldata_policy": DATA,
     "backtest": DATA | ADAPTERS | {"costs", "codec", "registry", "forecast", "decide"},
     "config": DATA | {"codec"},
@@ -46,7 +47,8 @@ IMPORTS: dict[str, set[str]] = {
     "doctor": DATA | ADAPTERS | {"abi", "chain", "config", "journal", "run", "world"},
     "service": DATA | {"chain", "config", "run", "world"},
     "web": DATA | {"codec", "journal"},
-    "cli": DATA | {"chain", "codec", "config", "doctor", "guard", "journal", "registry", "run", "service", "world"},
+    "cli": DATA
+    | {"chain", "codec", "config", "doctor", "guard", "journal", "registry", "run", "service", "shock", "world"},
     "__init__": DATA | {"chain", "config", "journal", "run"},
     "__main__": {"cli"},
 }
@@ -75,6 +77,7 @@ OUTSIDE: dict[str, set[str]] = {
     "forecast": PURE | NUMERIC,
     "plan": PURE | NUMERIC,
     "decide": PURE,
+    "shock": PURE,
     "calldata_policy": PURE | {"eth_abi"},
     "abi": PURE | {"importlib"},
 }

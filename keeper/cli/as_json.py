@@ -6,6 +6,7 @@ from keeper.cli import render_report
 from keeper.codec import MODEL, Codec
 from keeper.model import Cleared, Cost, Decision, Drift
 from keeper.run import Report
+from keeper.shock import Struck
 from keeper.units import BPS
 
 _CODEC = Codec(MODEL)
@@ -35,6 +36,23 @@ def report_tree(one: Report) -> dict[str, Any]:
         "outcome": None if one.outcome is None else _CODEC.encode(one.outcome),
         "differences": list(one.differences),
         "timings_s": dict(one.timings),
+    }
+
+
+def shock_tree(name: str, one: Struck) -> dict[str, Any]:
+    """What a shock would do to the vault called `name`; losses in raw units of its base asset."""
+    return {
+        "vault": name,
+        "shock": one.shock.name,
+        "words": one.shock.words,
+        "before": drift_tree(one.before),
+        "hit": drift_tree(one.hit),
+        "left": drift_tree(one.left),
+        "in_time": one.in_time,
+        "loss_raw": one.loss,
+        "kept_raw": one.kept,
+        "actions": one.actions,
+        "decision": decision_tree(one.decision),
     }
 
 

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: check, status, plan, dry-run."""
+"""Commands that look and change nothing: check, status, plan, dry-run, shock."""
 
 import json
 import os
@@ -6,9 +6,9 @@ import os
 import typer
 
 from keeper import doctor
-from keeper.cli import exits, render_check, render_dry, render_report, render_status
+from keeper.cli import exits, render_check, render_dry, render_report, render_shock, render_status
 from keeper.cli.app import ConfigOption, JsonOption, NameArgument, app, config_of, names, opened, path_of, screen
-from keeper.cli.as_json import report_tree
+from keeper.cli.as_json import report_tree, shock_tree
 
 
 @app.command()
@@ -62,3 +62,21 @@ def dry_run(context: typer.Context, name: NameArgument = None, config: ConfigOpt
             console.print(render_dry.dry_run(done))
             reports.append(done)
     return max(exits.REFUSED if one.revert else exits.of_report(one.report) for one in reports)
+
+
+@app.command()
+def shock(
+    context: typer.Context, name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None
+) -> int:
+    """Show what crashes, a depeg, a rate spike and dear gas would do now, and what the keeper would do in time."""
+    settings, console = config_of(context, config), screen()
+    with opened(settings) as keeper:
+        snapshot = keeper.observe()
+        struck = {one: keeper.shock(one, snapshot) for one in names(settings, name)}
+    if as_json:
+        typer.echo(json.dumps([shock_tree(one, blow) for one, all_of in struck.items() for blow in all_of], indent=1))
+    else:
+        for one, all_of in struck.items():
+            mandate = next(m for m in keeper.bound.mandates if m.name == one)
+            console.print(render_shock.table(one, snapshot.vault(mandate.vault), all_of))
+    return exits.DONE

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 
+from keeper import shock
 from keeper.chain.node import Node
 from keeper.chain.signer import Signer
 from keeper.config import Config
@@ -143,6 +144,12 @@ class Keeper:
                     allowed = "rescues"
                 snapshot = None
         return tuple(reports)
+
+    def shock(self, name: str, snapshot: Snapshot | None = None) -> tuple[shock.Struck, ...]:
+        """What each shock would do to one vault now, and what the keeper would do there; signs and records nothing."""
+        mandate = self.mandate(name)
+        thought = self._think(snapshot or self.observe(), mandate, self.memory, Stopwatch())
+        return shock.under(thought.history.snapshot, thought.state, thought.beliefs, mandate, thought.seed)
 
     def dry_run(self, name: str) -> DryRun:
         """Decide for one vault and execute the plan on a throw-away fork of the configured node."""

@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {GuardState, Leg, Order} from "../interfaces/IKeeperVault.sol";
 import {GuardSetup} from "../interfaces/Setup.sol";
 import {Charter} from "./Charter.sol";
-import {Rescue} from "./Rescue.sol";
+import {Lent, Rescue} from "./Rescue.sol";
 import {Bucket, RefillingBudget, Since} from "./RefillingBudget.sol";
 import {Roles} from "./Roles.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
@@ -19,15 +19,21 @@ struct Worth {
     uint256 supply;
 }
 
-/// @dev How an urgent move went, as the lending market says.
-/// @param healthBefore, health Its health factor before and after, WAD.
-/// @param bonusBps What a liquidator of the collateral is paid there, bps of the debt repaid.
-/// @param freed Collateral taken out and not sold, raw units: what a reward can be paid from.
-struct Rescued {
-    uint256 healthBefore;
-    uint256 health;
-    uint256 bonusBps;
-    uint256 freed;
+/// @dev Under whose rules an action is.
+enum Tier {
+    Normal,
+    Urgent,
+    Ripcord
+}
+
+/// @dev An action settled; values in raw units of the base asset.
+/// @param repaid Debt it repaid; `reward` what is due to who pulled the ripcord, charged already and in `navAfter` still.
+struct Settled {
+    uint64 epoch;
+    uint256 navBefore;
+    uint256 navAfter;
+    uint256 repaid;
+    uint256 reward;
 }
 
 /// @title Guard
@@ -53,6 +59,7 @@ contract Guard is Rescue {
     uint64 private _rescuedAt;
 
     /// @dev The action under way, from `weigh` to `settle`.
+    Tier private transient _tier;
     uint256 private transient _minNavAfter;
     uint256 private transient _navBefore;
     uint256 private transient _grossBefore;
@@ -78,42 +85,17 @@ contract Guard is Rescue {
         if (paused) revert VaultPaused();
     }
 
-    /// @notice Checks an order in itself and advances the epoch: whatever follows happens at most once.
+    /// @notice Checks an order in itself and advances the epoch: whatever follows happens at most once. An urgent order
+    /// waits for no cooldown, but the health factor must be below the urgent level.
     /// @param holdingsHash As for `stateHashOf`; not looked at when the order names no state.
-    function admit(address caller, Order calldata order, uint256 legCount, bytes32 holdingsHash) external {
-        _requireOrder(caller, order, legCount, holdingsHash);
-        uint256 until = lastActionAt == 0 ? 0 : lastActionAt + _limits.cooldown;
-        if (block.timestamp < until) revert CoolingDown(block.timestamp, until);
-        _start(false, order.minNavAfter);
-    }
-
-    /// @notice As `admit` for an urgent order: no cooldown, but the health factor must be below the urgent level.
-    function admitUrgent(
+    function admit(
         address caller,
         Order calldata order,
         uint256 legCount,
         bytes32 holdingsHash,
+        bool urgent,
         uint256 healthFactor
     ) external {
-        _requireOrder(caller, order, legCount, holdingsHash);
-        _requireBelow(healthFactor, _health.urgent);
-        _start(true, order.minNavAfter);
-    }
-
-    /// @notice As `admitUrgent` for anyone, without an order, paused or not: below the ripcord's level.
-    function admitRipcord(uint256 legCount, uint256 healthFactor) external {
-        _requireVault();
-        if (legCount > MAX_LEGS) revert TooManyLegs(legCount, MAX_LEGS);
-        _requireBelow(healthFactor, _health.ripcord);
-        _start(true, 0);
-    }
-
-    function _start(bool rescuing, uint256 minNavAfter) private {
-        (_rescuing, _minNavAfter) = (rescuing, minNavAfter);
-        _advance();
-    }
-
-    function _requireOrder(address caller, Order calldata order, uint256 legCount, bytes32 holdingsHash) private view {
         _requireVault();
         if (!isKeeper[caller]) revert NotKeeper(caller);
         requireActive();
@@ -126,6 +108,23 @@ contract Guard is Rescue {
             if (found != order.expectedStateHash) revert StateMismatch(found, order.expectedStateHash);
         }
         if (legCount > MAX_LEGS) revert TooManyLegs(legCount, MAX_LEGS);
+        uint256 until = lastActionAt == 0 ? 0 : lastActionAt + _limits.cooldown;
+        if (urgent) _requireBelow(healthFactor, _health.urgent);
+        else if (block.timestamp < until) revert CoolingDown(block.timestamp, until);
+        _start(urgent ? Tier.Urgent : Tier.Normal, order.minNavAfter);
+    }
+
+    /// @notice As `admit` for anyone, without an order, paused or not: below the ripcord's level.
+    function admitRipcord(uint256 legCount, uint256 healthFactor) external {
+        _requireVault();
+        if (legCount > MAX_LEGS) revert TooManyLegs(legCount, MAX_LEGS);
+        _requireBelow(healthFactor, _health.ripcord);
+        _start(Tier.Ripcord, 0);
+    }
+
+    function _start(Tier tier, uint256 minNavAfter) private {
+        (_tier, _rescuing, _minNavAfter) = (tier, tier != Tier.Normal, minNavAfter);
+        _advance();
     }
 
     /// @notice Checks the legs, their pools' prices and the turnover, which in a rescue is free.
@@ -149,39 +148,23 @@ contract Guard is Rescue {
 
     /// @notice Checks the result and charges the budgets.
     /// @param worth Of the vault after the action, at the prices it read before it.
-    function settle(Leg[] calldata legs, Worth calldata worth) external returns (uint256 navBefore, uint256 navAfter) {
-        uint256 loss;
-        (navBefore, navAfter, loss) = _outcome(legs, worth);
-        uint256 mostLoss = Math.mulDiv(navBefore, _limits.maxLossBps, BPS);
-        if (loss > mostLoss) revert LossTooLarge(loss, mostLoss);
-        _charge(loss, navAfter, worth);
-    }
-
-    /// @notice Checks the result of an urgent move and charges the urgent budget: debt is repaid, the health factor rises
-    /// and stays below the ceiling, and the loss is at most `urgentLossBps` of the debt repaid, or half the liquidation
-    /// bonus if that is less.
-    /// @dev Whoever spends the whole budget has repaid the whole debt: a rescue is not blocked by the one before it.
-    function settleUrgent(Leg[] calldata legs, Worth calldata worth, Rescued calldata rescued)
+    function settle(Leg[] calldata legs, Worth calldata worth, Lent calldata lent)
         external
-        returns (uint256 navBefore, uint256 navAfter, uint256 repaid)
+        returns (Settled memory done)
     {
-        (navBefore, navAfter, repaid,) = _settleRescue(legs, worth, rescued);
-    }
-
-    /// @notice As `settleUrgent` for a pull of the ripcord: at most a chunk of the debt is repaid, and the reward fits into
-    /// what is left of the loss allowed, of which it is charged.
-    function settleRipcord(Leg[] calldata legs, Worth calldata worth, Rescued calldata rescued)
-        external
-        returns (uint256 navBefore, uint256 navAfter, uint256 repaid, uint256 reward)
-    {
-        uint256 room;
-        (navBefore, navAfter, repaid, room) = _settleRescue(legs, worth, rescued);
-        uint256 most = Math.mulDiv(_owedBefore, _health.chunkBps, BPS);
-        uint256 least =
-            rescued.health < _health.ripcord ? Math.mulDiv(_owedBefore, MIN_CHUNK_BPS, BPS, Math.Rounding.Ceil) : 0;
-        if (repaid < least || repaid > most) revert ChunkInvalid(repaid, least, most);
-        reward = Math.min(Math.min(room, rescued.freed), Math.mulDiv(repaid, _health.rewardBps, BPS));
-        _urgentBucket.left -= uint128(reward);
+        _requireVault();
+        for (uint256 i; i < legs.length; ++i) {
+            requireVenue(legs[i]);
+        }
+        (done.epoch, done.navBefore, done.navAfter) = (epoch, _navBefore, navOf(worth));
+        if (done.navAfter < _minNavAfter) revert NavBelowMinimum(done.navAfter, _minNavAfter);
+        uint256 gain = Math.saturatingSub(done.navAfter, done.navBefore);
+        uint256 mostGain = Math.mulDiv(done.navBefore, _limits.maxGainBps, BPS);
+        if (gain > mostGain) revert GainTooLarge(gain, mostGain);
+        uint256 loss = Math.saturatingSub(done.navBefore, done.navAfter);
+        if (_tier == Tier.Normal) _charge(loss, done.navAfter, worth);
+        else (done.repaid, done.reward) = _chargeRescue(loss, worth, lent);
+        if (_health.floor > 0) _requireHealth(lent, worth.owed > _owedBefore, _rescuing);
     }
 
     // views
@@ -219,41 +202,32 @@ contract Guard is Rescue {
 
     // internal
 
-    /// @dev What every action ends with.
-    function _outcome(Leg[] calldata legs, Worth calldata worth)
+    /// @dev Debt is repaid, at a loss of at most `urgentLossBps` of it, or half the liquidation bonus if that is less. The
+    /// reward takes what the loss leaves. Whoever spends the whole budget has repaid the whole debt: no rescue is blocked
+    /// by the one before it.
+    function _chargeRescue(uint256 loss, Worth calldata worth, Lent calldata lent)
         private
-        view
-        returns (uint256 navBefore, uint256 navAfter, uint256 loss)
+        returns (uint256 repaid, uint256 reward)
     {
-        _requireVault();
-        for (uint256 i; i < legs.length; ++i) {
-            requireVenue(legs[i]);
-        }
-        (navBefore, navAfter) = (_navBefore, navOf(worth));
-        if (navAfter < _minNavAfter) revert NavBelowMinimum(navAfter, _minNavAfter);
-        loss = Math.saturatingSub(navBefore, navAfter);
-        uint256 gain = Math.saturatingSub(navAfter, navBefore);
-        uint256 mostGain = Math.mulDiv(navBefore, _limits.maxGainBps, BPS);
-        if (gain > mostGain) revert GainTooLarge(gain, mostGain);
-    }
-
-    /// @dev `room` is what could have been lost besides.
-    function _settleRescue(Leg[] calldata legs, Worth calldata worth, Rescued calldata rescued)
-        private
-        returns (uint256 navBefore, uint256 navAfter, uint256 repaid, uint256 room)
-    {
-        uint256 loss;
-        (navBefore, navAfter, loss) = _outcome(legs, worth);
         repaid = Math.saturatingSub(_owedBefore, worth.owed);
         if (repaid == 0) revert NothingRepaid();
-        uint256 most = Math.mulDiv(repaid, Math.min(_health.urgentLossBps, rescued.bonusBps / 2), BPS);
+        uint256 most = Math.mulDiv(repaid, Math.min(_health.urgentLossBps, lent.bonusBps / 2), BPS);
         if (loss > most) revert RescueTooDear(loss, most);
         uint256 left = urgentBudgetOf(_owedBefore);
         if (loss > left) revert UrgentLossSpent(loss, left);
-        _requireRaised(rescued.healthBefore, rescued.health);
-        _urgentBucket.checkpoint(left - loss, type(uint128).max);
+        if (_tier == Tier.Ripcord) {
+            _requireChunk(repaid, lent.healthAfter);
+            reward = Math.min(Math.min(most, left) - loss, Math.mulDiv(repaid, _health.rewardBps, BPS));
+            reward = Math.min(reward, lent.freed);
+        }
+        _urgentBucket.checkpoint(left - loss - reward, type(uint128).max);
         (_rescues, _rescuedAt) = (1, uint64(block.timestamp));
-        room = Math.min(most, left) - loss;
+    }
+
+    function _requireChunk(uint256 repaid, uint256 health) private view {
+        uint256 most = Math.mulDiv(_owedBefore, _health.chunkBps, BPS);
+        uint256 least = health < _health.ripcord ? Math.mulDiv(_owedBefore, MIN_CHUNK_BPS, BPS, Math.Rounding.Ceil) : 0;
+        if (repaid < least || repaid > most) revert ChunkInvalid(repaid, least, most);
     }
 
     /// @notice The value a leg sells of the vault's own tokens; an intermediate token's was counted when it was bought.
@@ -269,6 +243,8 @@ contract Guard is Rescue {
     }
 
     function _charge(uint256 loss, uint256 navAfter, Worth calldata worth) private {
+        uint256 most = Math.mulDiv(_navBefore, _limits.maxLossBps, BPS);
+        if (loss > most) revert LossTooLarge(loss, most);
         Since memory since = _since(worth.supply);
         uint256 lossLeft = _lossBucket.availableDown(_limits.dailyLossBps, _navBefore, since);
         if (loss > lossLeft) revert DailyLossSpent(loss, lossLeft);

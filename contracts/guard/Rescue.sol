@@ -4,6 +4,19 @@ pragma solidity 0.8.30;
 import {HealthLimits} from "../interfaces/IKeeperVault.sol";
 import {Charter} from "./Charter.sol";
 
+/// @dev How a move went, as the lending market says; all zero for a vault that owes nothing.
+/// @param lever Whether it was to lever.
+/// @param healthBefore, healthAfter Its health factor, WAD; `type(uint256).max` without debt.
+/// @param bonusBps What a liquidator of the collateral is paid there, bps of the debt repaid.
+/// @param freed Collateral taken out and not sold, raw units: what a reward can be paid from.
+struct Lent {
+    bool lever;
+    uint256 healthBefore;
+    uint256 healthAfter;
+    uint256 bonusBps;
+    uint256 freed;
+}
+
 /// @notice The health factor a levered vault keeps, and how far it must have fallen before the rules give way to a rescue.
 /// @dev Aave's own health factor, WAD. For a vault that owes nothing all of it is zero and nothing of it is asked.
 abstract contract Rescue is Charter {
@@ -37,23 +50,21 @@ abstract contract Rescue is Charter {
         return _health;
     }
 
-    /// @notice Levering that borrows ends at or above the floor; de-levering raises the health factor, and stops at the
-    /// ceiling unless no debt is left.
-    /// @param borrows Whether debt was added.
-    /// @param after_ `type(uint256).max` without debt.
-    function requireHealth(bool lever, bool borrows, uint256 before, uint256 after_) external view {
-        if (lever) {
-            if (after_ < _health.floor && (borrows || after_ <= before)) {
-                revert HealthFactorTooLow(after_, _health.floor);
+    /// @notice Levering that borrows ends at or above the floor; any other move raises the health factor, and de-levering
+    /// stops at the ceiling unless no debt is left, which a rescue has no cause to do.
+    /// @param borrowed Whether there is more debt than before.
+    function _requireHealth(Lent calldata lent, bool borrowed, bool rescuing) internal view {
+        if (lent.lever) {
+            bool strengthened = !borrowed && lent.healthAfter > lent.healthBefore;
+            if (lent.healthAfter < _health.floor && !strengthened) {
+                revert HealthFactorTooLow(lent.healthAfter, _health.floor);
             }
-        } else if (after_ < type(uint256).max) {
-            _requireRaised(before, after_);
+        } else if (rescuing || lent.healthAfter < type(uint256).max) {
+            if (lent.healthAfter <= lent.healthBefore) {
+                revert HealthFactorNotRaised(lent.healthBefore, lent.healthAfter);
+            }
+            if (lent.healthAfter > _health.ceiling) revert HealthFactorTooHigh(lent.healthAfter, _health.ceiling);
         }
-    }
-
-    function _requireRaised(uint256 before, uint256 after_) internal view {
-        if (after_ <= before) revert HealthFactorNotRaised(before, after_);
-        if (after_ > _health.ceiling) revert HealthFactorTooHigh(after_, _health.ceiling);
     }
 
     function _requireBelow(uint256 health, uint256 level) internal pure {

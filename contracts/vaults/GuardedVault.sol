@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Guard, Worth} from "../guard/Guard.sol";
+import {Guard, Settled, Worth} from "../guard/Guard.sol";
 import {Ledger, Ledgers} from "../guard/Ledger.sol";
+import {Lent} from "../guard/Rescue.sol";
 import {ILockable} from "../guard/Roles.sol";
 import {OutputTooSmall, Swaps} from "../guard/Swaps.sol";
 import {Feed, GuardState, IKeeperVault, Leg, Limits, Order, Venue} from "../interfaces/IKeeperVault.sol";
@@ -158,13 +159,13 @@ abstract contract GuardedVault is IKeeperVault, IGuardErrors, ILockable, Reentra
     /// @notice Checks the order, reads the prices once for before and after, and checks what can be known before the
     /// first trade.
     function _begin(Order calldata order, Leg[] calldata legs) internal returns (Action memory) {
-        GUARD.admit(msg.sender, order, legs.length, _namedState(order));
+        _admit(order, legs.length, false, 0);
         return _weigh(legs, GUARD.pricesX());
     }
 
-    /// @dev Of the holdings if the order names a state, 0 otherwise.
-    function _namedState(Order calldata order) internal view returns (bytes32) {
-        return order.expectedStateHash == 0 ? bytes32(0) : _holdingsHash();
+    function _admit(Order calldata order, uint256 legCount, bool urgent, uint256 healthFactor) internal {
+        bytes32 state = order.expectedStateHash == 0 ? bytes32(0) : _holdingsHash();
+        GUARD.admit(msg.sender, order, legCount, state, urgent, healthFactor);
     }
 
     function _weigh(Leg[] calldata legs, uint256[] memory pricesX) internal returns (Action memory action) {
@@ -179,9 +180,14 @@ abstract contract GuardedVault is IKeeperVault, IGuardErrors, ILockable, Reentra
         internal
         returns (uint256 navAfter)
     {
-        uint256 navBefore;
-        (navBefore, navAfter) = GUARD.settle(legs, _worth(action.pricesX));
-        emit IntentExecuted(order.intentId, GUARD.epoch(), navBefore, navAfter);
+        Lent memory nothing;
+        Settled memory done = GUARD.settle(legs, _worth(action.pricesX), nothing);
+        _tell(order, done);
+        return done.navAfter;
+    }
+
+    function _tell(Order calldata order, Settled memory done) internal {
+        emit IntentExecuted(order.intentId, done.epoch, done.navBefore, done.navAfter);
     }
 
     function _ledger(uint256 legCount) internal view returns (Ledger memory) {
@@ -189,9 +195,9 @@ abstract contract GuardedVault is IKeeperVault, IGuardErrors, ILockable, Reentra
     }
 
     /// @notice Executes the legs in order, from what the ledger holds.
-    function _run(Leg[] memory legs, Ledger memory ledger) internal {
+    function _run(Leg[] calldata legs, Ledger memory ledger) internal {
         for (uint256 i; i < legs.length; ++i) {
-            Leg memory leg = legs[i];
+            Leg calldata leg = legs[i];
             uint256 from = ledger.indexOf(leg.tokenIn);
             uint256 amountIn = leg.amountIn == type(uint256).max ? ledger.amount[from] : leg.amountIn;
             if (amountIn == 0) revert AmountZero(leg.pool);

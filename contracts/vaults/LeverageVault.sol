@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Rescued, Worth} from "../guard/Guard.sol";
+import {Settled, Worth} from "../guard/Guard.sol";
 import {Ledger, Ledgers} from "../guard/Ledger.sol";
+import {Lent} from "../guard/Rescue.sol";
 import {CallbackUnexpected, raise} from "../guard/Swaps.sol";
 import {ILendingPool, IScaledBalance} from "../interfaces/External.sol";
 import {HealthLimits, Leg, Order} from "../interfaces/IKeeperVault.sol";
@@ -90,21 +91,9 @@ contract LeverageVault is ShareVault, ILeverageVault {
         override
         nonReentrant
     {
-        uint256 healthBefore = _healthFactor();
-        bytes32 state = _namedState(order);
-        if (move.urgent) GUARD.admitUrgent(msg.sender, order, legs.length, state, healthBefore);
-        else GUARD.admit(msg.sender, order, legs.length, state);
-        Action memory action = _perform(legs, move);
-        uint256 navAfter;
-        if (move.urgent) {
-            uint256 navBefore;
-            (navBefore, navAfter,) = GUARD.settleUrgent(legs, _worth(action.pricesX), _rescued(healthBefore, 0));
-            emit IntentExecuted(order.intentId, GUARD.epoch(), navBefore, navAfter);
-        } else {
-            navAfter = _finish(order, legs, action);
-            GUARD.requireHealth(move.lever, move.debtAmount > 0, healthBefore, _healthFactor());
-        }
-        _accept(navAfter);
+        Lent memory lent = _lentBefore(move);
+        _admit(order, legs.length, move.urgent, lent.healthBefore);
+        _tell(order, _act(legs, move, lent));
     }
 
     /// @inheritdoc ILeverageVault
@@ -112,39 +101,49 @@ contract LeverageVault is ShareVault, ILeverageVault {
         external
         override
         nonReentrant
-        returns (uint256 reward)
+        returns (uint256)
     {
         if (!move.urgent) revert MoveInvalid();
-        uint256 healthBefore = _healthFactor();
-        uint256 idle = _held[COLLATERAL];
-        GUARD.admitRipcord(legs.length, healthBefore);
-        Action memory action = _perform(legs, move);
-        Rescued memory rescued = _rescued(healthBefore, Math.saturatingSub(_held[COLLATERAL], idle));
-        (uint256 navBefore, uint256 navAfter, uint256 repaid, uint256 paid) =
-            GUARD.settleRipcord(legs, _worth(action.pricesX), rescued);
-        reward = paid;
-        _held[COLLATERAL] -= reward;
-        IERC20(_tokens[COLLATERAL]).safeTransfer(rewardTo, reward);
-        _accept(navAfter - reward);
-        emit RipcordPulled(msg.sender, GUARD.epoch(), repaid, reward, navBefore, navAfter - reward);
+        Lent memory lent = _lentBefore(move);
+        GUARD.admitRipcord(legs.length, lent.healthBefore);
+        Settled memory done = _act(legs, move, lent);
+        _held[COLLATERAL] -= done.reward;
+        if (done.reward > 0) IERC20(_tokens[COLLATERAL]).safeTransfer(rewardTo, done.reward);
+        emit RipcordPulled(
+            msg.sender, done.epoch, done.repaid, done.reward, done.navBefore, done.navAfter - done.reward
+        );
+        return done.reward;
     }
 
-    /// @notice Weighs the action, then moves: everything between admitting and settling it.
-    function _perform(Leg[] calldata legs, LeverageMove calldata move) private returns (Action memory action) {
+    function _lentBefore(LeverageMove calldata move) private view returns (Lent memory lent) {
         _requireMove(move);
-        action = _weigh(legs, move.lever ? GUARD.pricesX() : GUARD.pricesXToDerisk());
-        if (!move.flash) {
-            _move(legs, move, 0);
-            return action;
-        }
-        bytes memory params = abi.encode(legs, move);
-        _flashInFlight = keccak256(params);
-        _lend(abi.encodeCall(ILendingPool.flashLoanSimple, (address(this), _tokens[DEBT], move.debtAmount, params, 0)));
-        IERC20(_tokens[DEBT]).forceApprove(pool, 0);
+        (lent.lever, lent.healthBefore) = (move.lever, _healthFactor());
     }
 
-    function _rescued(uint256 healthBefore, uint256 freed) private view returns (Rescued memory) {
-        return Rescued(healthBefore, _healthFactor(), _liquidationBonusBps(), freed);
+    /// @notice Everything between admitting a move and telling of it.
+    function _act(Leg[] calldata legs, LeverageMove calldata move, Lent memory lent)
+        private
+        returns (Settled memory done)
+    {
+        Action memory action = _weigh(legs, move.lever ? GUARD.pricesX() : GUARD.pricesXToDerisk());
+        uint256 idle = _held[COLLATERAL];
+        if (move.flash) {
+            bytes memory params = abi.encode(legs, move);
+            _flashInFlight = keccak256(params);
+            _lend(
+                abi.encodeCall(ILendingPool.flashLoanSimple, (address(this), _tokens[DEBT], move.debtAmount, params, 0))
+            );
+            IERC20(_tokens[DEBT]).forceApprove(pool, 0);
+        } else {
+            _move(legs, move, 0);
+        }
+        lent.healthAfter = _healthFactor();
+        if (move.urgent) {
+            lent.bonusBps = _liquidationBonusBps();
+            lent.freed = Math.saturatingSub(_held[COLLATERAL], idle);
+        }
+        done = GUARD.settle(legs, _worth(action.pricesX), lent);
+        _accept(done.navAfter - done.reward);
     }
 
     /// @notice Aave's flash loan has arrived. Reverts `CallbackUnexpected` unless this vault is waiting for this one.
@@ -155,7 +154,14 @@ contract LeverageVault is ShareVault, ILeverageVault {
         bool expected = msg.sender == pool && initiator == address(this) && keccak256(params) == _flashInFlight;
         if (!expected) revert CallbackUnexpected(msg.sender);
         _flashInFlight = 0;
-        (Leg[] memory legs, LeverageMove memory move) = abi.decode(params, (Leg[], LeverageMove));
+        Leg[] calldata legs;
+        LeverageMove calldata move;
+        // Our own encoding, known by its hash: where the legs are, the move's five words, and the legs, five words each.
+        assembly ("memory-safe") {
+            move := add(params.offset, 0x20)
+            legs.length := calldataload(add(params.offset, 0xc0))
+            legs.offset := add(params.offset, 0xe0)
+        }
         _move(legs, move, amount + premium);
         IERC20(asset).forceApprove(pool, amount + premium);
         return true;
@@ -168,14 +174,14 @@ contract LeverageVault is ShareVault, ILeverageVault {
     }
 
     /// @param owed To be returned to the flash lender, premium included; 0 without a flash loan.
-    function _move(Leg[] memory legs, LeverageMove memory move, uint256 owed) private {
+    function _move(Leg[] calldata legs, LeverageMove calldata move, uint256 owed) private {
         Ledger memory ledger = _ledger(legs.length);
         if (move.lever) _lever(legs, move.debtAmount, owed, ledger);
         else _delever(legs, move, owed, ledger);
         _close(ledger);
     }
 
-    function _lever(Leg[] memory legs, uint256 debtAmount, uint256 owed, Ledger memory ledger) private {
+    function _lever(Leg[] calldata legs, uint256 debtAmount, uint256 owed, Ledger memory ledger) private {
         if (owed == 0 && debtAmount > 0) _borrow(debtAmount);
         ledger.amount[DEBT] += debtAmount;
         _run(legs, ledger);
@@ -185,7 +191,7 @@ contract LeverageVault is ShareVault, ILeverageVault {
         if (owed > 0) _borrow(owed);
     }
 
-    function _delever(Leg[] memory legs, LeverageMove memory move, uint256 owed, Ledger memory ledger) private {
+    function _delever(Leg[] calldata legs, LeverageMove calldata move, uint256 owed, Ledger memory ledger) private {
         if (owed > 0) ledger.amount[DEBT] += move.debtAmount - _repay(move.debtAmount);
         ledger.amount[COLLATERAL] += _withdraw(move.collateralAmount);
         _run(legs, ledger);

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Guard, Worth} from "../../../contracts/guard/Guard.sol";
+import {Lent} from "../../../contracts/guard/Rescue.sol";
 import {IGuardErrors} from "../../../contracts/interfaces/IGuardErrors.sol";
 import {Feed, Leg, Limits, Order, Venue} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {GuardSetup} from "../../../contracts/interfaces/Setup.sol";
@@ -65,10 +66,15 @@ contract RolesTest is BasketWorld {
         rows[12] = Row(abi.encodeCall(guard.removeKeeper, (bob)), above, IGuardErrors.NotSentinel.selector);
         rows[13] = Row(abi.encodeCall(guard.removeVenue, (v3LinkWeth)), above, IGuardErrors.NotSentinel.selector);
         rows[14] = Row(abi.encodeCall(guard.useUp, (curator, "")), 0, IGuardErrors.NotVault.selector);
-        rows[15] =
-            Row(abi.encodeCall(guard.admit, (keeper, _order(), 0, bytes32(0))), 0, IGuardErrors.NotVault.selector);
+        rows[15] = Row(
+            abi.encodeCall(guard.admit, (keeper, _order(), 0, bytes32(0), false, 0)), 0, IGuardErrors.NotVault.selector
+        );
         rows[16] = Row(abi.encodeCall(guard.weigh, (new Leg[](0), Worth(1, 0, 1))), 0, IGuardErrors.NotVault.selector);
-        rows[17] = Row(abi.encodeCall(guard.settle, (new Leg[](0), Worth(1, 0, 1))), 0, IGuardErrors.NotVault.selector);
+        rows[17] = Row(
+            abi.encodeCall(guard.settle, (new Leg[](0), Worth(1, 0, 1), Lent(false, 0, 0, 0, 0))),
+            0,
+            IGuardErrors.NotVault.selector
+        );
     }
 
     function _vaultRows() private view returns (Row[] memory rows) {

@@ -8,6 +8,7 @@ import {GuardSetup, ShareSetup} from "../../contracts/interfaces/Setup.sol";
 import {LendingSetup, LeverageVault} from "../../contracts/vaults/LeverageVault.sol";
 import {WorldToken} from "../../contracts/world/WorldToken.sol";
 import {AaveMarket} from "./AaveMarket.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @notice A vault that holds 100 WETH against USDC debt, on the published Aave V3.
 abstract contract LeverageWorld is AaveMarket {
@@ -48,7 +49,7 @@ abstract contract LeverageWorld is AaveMarket {
         _pass(DAY);
     }
 
-    function _leverageGuard(WorldToken collateral) internal view returns (GuardSetup memory setup) {
+    function _leverageGuard(WorldToken collateral) internal virtual returns (GuardSetup memory setup) {
         WorldToken[] memory tokens = new WorldToken[](2);
         (tokens[0], tokens[1]) = (collateral, usdc);
         setup = _guardSetup(tokens);
@@ -97,6 +98,33 @@ abstract contract LeverageWorld is AaveMarket {
         return LeverageMove({
             lever: false, flash: flash, urgent: false, debtAmount: debtAmount, collateralAmount: collateralAmount
         });
+    }
+
+    function _urgentMove(uint256 debtAmount, uint256 collateralAmount)
+        internal
+        pure
+        returns (LeverageMove memory move)
+    {
+        move = _deleverMove(debtAmount, collateralAmount, true);
+        move.urgent = true;
+    }
+
+    /// @dev WETH is now worth so many dollars (8 decimals): the feed says so, and the pools have followed.
+    function _fall(int256 answer) internal {
+        feeds[address(weth)].pushRound(answer);
+        _follow(v3UsdcWeth);
+    }
+
+    /// @dev Somebody brings a pool to the oracle's price.
+    function _follow(address pool) internal virtual {
+        (WorldToken t0, WorldToken t1) = address(weth) < address(usdc) ? (weth, usdc) : (usdc, weth);
+        _toRoot(pool, uint160(Math.sqrt(Math.mulDiv(_priceX(t0), 1 << 192, _priceX(t1)))));
+    }
+
+    /// @dev The price at which the health factor becomes `health`, by Aave's definition: 8 decimals.
+    function _answerAt(uint256 health) internal view returns (int256) {
+        (uint256 collateral, uint256 debt) = vault.position();
+        return int256(Math.mulDiv(health * debt, 1e12 * 1e8, collateral * 0.825e18));
     }
 
     function _buyLegs(uint256 dollars) internal view returns (Leg[] memory) {

@@ -125,6 +125,12 @@ abstract contract Markets is Artefacts {
         IPoolV3(pool).swap(address(this), zeroForOne, int256(amount), limit, "");
     }
 
+    /// @dev Somebody brings a V3 pool to exactly this root price.
+    function _toRoot(address pool, uint160 root) internal {
+        uint160 found = IPoolV3(pool).slot0();
+        if (found != root) IPoolV3(pool).swap(address(this), root < found, type(int256).max, root, "");
+    }
+
     function _pushV2(address pair, WorldToken tokenIn, uint256 amount) internal {
         (uint256 reserveIn, uint256 reserveOut,) = IPairV2(pair).getReserves();
         bool zeroForOne = address(tokenIn) == IPairV2(pair).token0();

@@ -115,20 +115,7 @@ abstract contract RangeWorld is Markets {
     function _trade(uint256 dollars) internal {
         (uint160 root,) = pool.slot0();
         _push(address(pool), usdc, _usd(usdc, dollars));
-        _toRoot(root);
-    }
-
-    /// @dev Somebody brings the pool to exactly this root price.
-    function _toRoot(uint160 root) internal {
-        (uint160 found,) = pool.slot0();
-        if (found == root) return;
-        (bool ok,) = address(pool)
-            .call(
-                abi.encodeWithSignature(
-                    "swap(address,bool,int256,uint160,bytes)", address(this), root < found, type(int256).max, root, ""
-                )
-            );
-        require(ok, "the pool did not trade");
+        _toRoot(address(pool), root);
     }
 
     /// @dev Value of amounts in the vault's order, at oracle prices, raw units of the base asset, from the rule.

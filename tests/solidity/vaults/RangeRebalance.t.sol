@@ -320,7 +320,10 @@ contract RangeRebalanceTest is RangeWorld {
         share = bound(share, 1, 5_000);
         uint256 navBefore = vault.nav();
         (uint160 root,) = pool.slot0();
-        _toRoot(uint160(up ? uint256(root) * (20_000 + share) / 20_000 : uint256(root) * (20_000 - share) / 20_000));
+        _toRoot(
+            address(pool),
+            uint160(up ? uint256(root) * (20_000 + share) / 20_000 : uint256(root) * (20_000 - share) / 20_000)
+        );
         uint256[2] memory earned = vault.fees();
         uint256 less = _worthOf(earned[0], earned[1]);
         assertApproxEqAbs(vault.nav() - less, navBefore, navBefore / 10_000 + 2);
@@ -429,7 +432,7 @@ contract RangeRebalanceTest is RangeWorld {
     function _toOracle() private {
         (uint256 p0, uint256 p1) =
             pool.token0() == address(usdc) ? (_priceX(usdc), _priceX(weth)) : (_priceX(weth), _priceX(usdc));
-        _toRoot(uint160(Math.sqrt(Math.mulDiv(p0, 2 ** 192, p1))));
+        _toRoot(address(pool), uint160(Math.sqrt(Math.mulDiv(p0, 2 ** 192, p1))));
     }
 
     function _widthOf(RangeMove memory move) private pure returns (int24) {

@@ -320,7 +320,7 @@ contract RangeSharesTest is RangeWorld {
     /// @dev Brings the pool there, and returns what it cost at oracle prices, raw units of the base asset.
     function _toRootFor(uint160 root) private returns (int256 cost) {
         uint256[2] memory before = [usdc.balanceOf(address(pool)), weth.balanceOf(address(pool))];
-        _toRoot(root);
+        _toRoot(address(pool), root);
         cost = int256(usdc.balanceOf(address(pool))) - int256(before[0]);
         cost += (int256(weth.balanceOf(address(pool))) - int256(before[1])) * int256(_priceX(weth))
             / int256(_priceX(usdc));

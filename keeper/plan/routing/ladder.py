@@ -1,8 +1,8 @@
 """A venue in, the two ladders of constant liquidity that its price can go down out."""
 
 import functools
-import math
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from keeper.plan.routing.kernel import Floats
 from keeper.units import Address
 
 _REMEMBERED = 1024
+_NUMBERS = attrgetter("reserve_0", "reserve_1", "capacity_0", "capacity_1")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,19 +34,18 @@ def ladder(venue: Venue) -> Ladder | None:
     pieces = venue.lower()
     if not pieces:
         return None
-    down = [(p.reserve_0, p.reserve_1, p.capacity_0) for p in reversed(pieces) if p.capacity_0 > 0.0]
-    up = [(p.reserve_1, p.reserve_0, p.capacity_1) for p in pieces if p.capacity_1 > 0.0]
-    return Ladder(venue.pool, venue.tokens, 1.0 - venue.fee, venue.gas, (_rows(down), _rows(up)))
+    found = np.array([_NUMBERS(piece) for piece in pieces])
+    down, up = found[found[:, 2] > 0.0][::-1], found[found[:, 3] > 0.0]
+    sides = _rows(down[:, 0], down[:, 1], down[:, 2]), _rows(up[:, 1], up[:, 0], up[:, 3])
+    return Ladder(venue.pool, venue.tokens, 1.0 - venue.fee, venue.gas, sides)
 
 
-def _rows(stretches: list[tuple[float, float, float]]) -> Floats:
-    """Rows of (reserve in, reserve out, capacity in) stretches, the price falling from one to the next."""
-    rows = np.zeros((len(stretches), 5))
-    paid = given = 0.0
-    for row, (reserve_in, reserve_out, capacity) in zip(rows, stretches, strict=True):
-        depth = math.sqrt(reserve_in) * math.sqrt(reserve_out)
-        top = math.sqrt(reserve_out / reserve_in)
-        bottom = 1.0 / (1.0 / top + capacity / depth)
-        row[:] = top, bottom, depth, paid, given
-        paid, given = paid + capacity, given + depth * (top - bottom)
+def _rows(reserve_in: Floats, reserve_out: Floats, capacity: Floats) -> Floats:
+    """Rows of stretches between which the price falls from one to the next."""
+    rows = np.zeros((len(capacity), 5))
+    top, depth = np.sqrt(reserve_out / reserve_in), np.sqrt(reserve_in) * np.sqrt(reserve_out)
+    bottom = 1.0 / (1.0 / top + capacity / depth)
+    rows[:, 0], rows[:, 1], rows[:, 2] = top, bottom, depth
+    rows[1:, 3] = np.cumsum(capacity)[:-1]
+    rows[1:, 4] = np.cumsum(depth * (top - bottom))[:-1]
     return rows

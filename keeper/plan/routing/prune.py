@@ -23,10 +23,11 @@ _TRIALS = 3
 """the best of this many."""
 _SPARE = 12
 """Pools left out that are considered beside those in use."""
-_FORBIDDEN = 8
+_FORBIDDEN = 6
 """Up to this many pools, what can be had without one of them is tried too."""
 _ROUNDS = 8
-"""Bounds the local search at the end."""
+_NEIGHBOURS = 24
+"""Bound the local search at the end."""
 _LEAST_KEPT = 1e-2
 """What a pool keeps at least once its gas counts as a fee."""
 _GOOD = 100.0
@@ -181,43 +182,38 @@ def path(task: Task, start: Flags, prices: Floats, best: Found) -> None:
 
 
 def improve(task: Task, best: Found) -> None:
-    """Move `best` to the best of its neighbours while that gains: a pool more, one instead of another, one less."""
+    """Move `best` to the best of its neighbours while that gains: a pool more, one instead of another, one less.
+
+    Of all neighbours the most promising by their bounds are tried.
+    """
     pools, tokens = best.used.size, best.prices.size
-    now, trial, more = blank(pools, tokens), blank(pools, tokens), blank(pools, tokens)
-    allowed, passed = best.used.copy(), best.used.copy()
+    now, trial = blank(pools, tokens), blank(pools, tokens)
+    allowed, offer, hope = best.used.copy(), np.zeros(pools), np.zeros((pools + 1, pools + 1))
     for _ in range(_ROUNDS):
         copy(best, now)
-        offer = np.zeros(pools)
         offered(task, now.prices, offer)
-        for a in range(pools):
-            if now.used[a]:
-                continue
-            gain = offer[a] - task.fixed[a]
-            if now.facts[VALUE] + gain > best.facts[VALUE]:
-                allowed[:] = now.used
+        for a in range(pools + 1):  # taken in, the last number for none
+            for b in range(pools + 1):  # and left out
+                hope[a, b] = now.facts[VALUE]
+                if a < pools:
+                    hope[a, b] += -math.inf if now.used[a] else offer[a] - task.fixed[a]
+                if b < pools:
+                    hope[a, b] -= now.spare[b] if now.used[b] else math.inf
+        hope[pools, pools] = -math.inf
+        for _ in range(_NEIGHBOURS):
+            at = int(hope.argmax())
+            a, b = at // (pools + 1), at % (pools + 1)
+            if not hope[a, b] > best.facts[VALUE]:
+                break
+            hope[a, b] = -math.inf
+            allowed[:] = now.used
+            if a < pools:
                 allowed[a] = True
-                weigh(task, allowed, now.prices, more)
-                if better(more, best):
-                    copy(more, best)
-                passed[:] = False
-                passed[a] = True
-                while more.facts[SOLVED] == 1.0:
-                    b = weakest(more, passed)
-                    if b < 0 or more.facts[VALUE] - more.spare[b] <= best.facts[VALUE]:
-                        break
-                    passed[b] = True
-                    allowed[:] = more.used
-                    allowed[b] = False
-                    weigh(task, allowed, more.prices, trial)
-                    if better(trial, best):
-                        copy(trial, best)
-            for b in range(pools):
-                if now.used[b] and now.facts[VALUE] + gain - now.spare[b] > best.facts[VALUE]:
-                    allowed[:] = now.used
-                    allowed[a], allowed[b] = True, False
-                    weigh(task, allowed, now.prices, trial)
-                    if better(trial, best):
-                        copy(trial, best)
+            if b < pools:
+                allowed[b] = False
+            weigh(task, allowed, now.prices, trial)
+            if better(trial, best):
+                copy(trial, best)
         if best.facts[VALUE] <= now.facts[VALUE]:
             break
 

@@ -1,0 +1,145 @@
+"""A copy of the contracts that may be changed, with some of the tests: one compilation, then a run for each mutant."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = ROOT / "cache" / "mutation"
+# Runs of a fuzz test: most mutants are seen by few, and one that is not gets the many.
+FEW, MANY = 16, 64
+SECONDS = 300  # a run that takes longer is a mutant that never ends
+# Unoptimised is five times faster to compile, and its size is no matter here. Tests take their contracts from the
+# artefacts, so that a changed contract does not make them compile again.
+SETTINGS = {
+    "FOUNDRY_OPTIMIZER": "false",
+    "FOUNDRY_CODE_SIZE_LIMIT": "10000000",
+    "FOUNDRY_DYNAMIC_TEST_LINKING": "true",
+    "FOUNDRY_FUZZ_SEED": "0x1",
+}
+
+
+class BuildFailed(Exception):
+    """`errors` are solc's: path, start, end and message of each."""
+
+    def __init__(self, errors: list[tuple[str, int, int, str]]) -> None:
+        super().__init__("\n".join(f"{path}: {message}" for path, _, _, message in errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """The first test that failed."""
+
+    suite: str
+    test: str
+
+
+class Project:
+    """The folder cache/mutation/NAME: contracts, the tests that match `patterns`, and what these import."""
+
+    def __init__(self, name: str, patterns: Sequence[str], jobs: int = 1) -> None:
+        self.folder, self.jobs = PLACE / name, jobs
+        (self.folder).mkdir(parents=True, exist_ok=True)
+        for link in ("node_modules", "scripts"):
+            if not (self.folder / link).is_symlink():
+                (self.folder / link).symlink_to(ROOT / link)
+        tests = [path for pattern in patterns for path in sorted((ROOT / "tests/solidity").glob(pattern))]
+        if not tests:
+            raise FileNotFoundError(f"no test below tests/solidity matches {', '.join(patterns)}")
+        self.files = {path.relative_to(ROOT): path.read_bytes() for path in _closure(tests)}
+        self.files[Path("foundry.toml")] = (ROOT / "foundry.toml").read_bytes()
+
+    def source(self, path: str) -> bytes:
+        """As it was when the project was made: the tree may move on meanwhile."""
+        return self.files[Path(path)]
+
+    def write(self, changed: Mapping[str, bytes]) -> None:
+        """The files as they are, but for these; paths below the root."""
+        wanted = self.files | {Path(path): text for path, text in changed.items()}
+        for folder in ("contracts", "tests"):
+            for path in (self.folder / folder).rglob("*.sol"):
+                if path.relative_to(self.folder) not in wanted:
+                    path.unlink()
+        for path, text in wanted.items():
+            target = self.folder / path
+            if not target.exists() or target.read_bytes() != text:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(text)
+
+    def trees(self, files: Iterable[str]) -> dict[str, Any]:
+        """solc's syntax tree of each file, by its path."""
+        trees = self.folder / "trees"
+        shutil.rmtree(trees, ignore_errors=True)
+        self._forge("build", "--ast", "--force", "--out", "trees", "--cache-path", "trees/cache", *files)
+        found = {}
+        for built in trees.glob("*/*.json"):
+            tree = json.loads(built.read_text()).get("ast")
+            if tree:
+                found[tree["absolutePath"]] = tree
+        return found
+
+    def build(self) -> None:
+        """Raises BuildFailed."""
+        done = self._forge("build", "--json")
+        errors = []
+        for error in json.loads(done.stdout).get("errors", []):
+            if error["severity"] == "error":
+                at = error.get("sourceLocation") or {"file": "", "start": -1, "end": -1}
+                errors.append((at["file"], at["start"], at["end"], error["message"]))
+        if errors:
+            raise BuildFailed(errors)
+
+    def test(self, number: int = 0) -> Killed | None:
+        """Runs the tests with this mutant chosen."""
+        return self.test_once(FEW, number) or self.test_once(MANY, number)
+
+    def test_once(self, runs: int, number: int = 0, only: str = "") -> Killed | None:
+        """The first test that fails; fuzz tests run so many times. `only`: the one test of this name."""
+        chosen = ["--block-prevrandao", f"0x{number:064x}", "--fuzz-runs", str(runs)]
+        chosen += ["--match-test", f"^{only}$"] if only else []
+        try:
+            done = self._forge("test", "--fail-fast", "-j", str(self.jobs), *chosen)
+        except subprocess.TimeoutExpired:
+            return Killed("none", "does not end")
+        if done.returncode == 0 and not re.search(r"[1-9]\d* tests? passed", done.stdout):
+            raise RuntimeError(f"no test ran: {' '.join(chosen)}\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}")
+        if done.returncode == 0:
+            return None
+        suite = ""
+        for line in done.stdout.splitlines():
+            if at := re.match(r"Ran \d+ tests? for .*?(\w+)\.t\.sol:", line):
+                suite = at[1]
+            if test := re.match(r"\[FAIL.*\] (\w+)\(", line):
+                return Killed(suite, test[1])
+        raise RuntimeError(f"forge failed, but no test did:\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}")
+
+    def _forge(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [ROOT / "scripts/forge", *arguments],
+            cwd=self.folder,
+            env=os.environ | SETTINGS,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+
+
+def _closure(tests: Iterable[Path]) -> set[Path]:
+    """The tests and all files of the project that they import, through any number of others."""
+    found: set[Path] = set()
+    left = list(tests)
+    while left:
+        path = left.pop()
+        if path in found:
+            continue
+        found.add(path)
+        left += [(path.parent / name).resolve() for name in re.findall(r'from "(\.[^"]+)"', path.read_text())]
+    return found

@@ -34,7 +34,9 @@ def unexplained(results: Sequence[Result], whole: bool) -> list[str]:
     """Mutants alive without a reason; and, when the results are whole, reasons without such a mutant."""
     reasons = _reasons()
     alive = {(_short(result.mutant.file), result.mutant.name) for result in results if result.killed is None}
-    given = {(file, name) for file in {_short(result.mutant.file) for result in results} for name in reasons.get(file, {})}
+    given = {
+        (file, name) for file in {_short(result.mutant.file) for result in results} for name in reasons.get(file, {})
+    }
     bad = [f"alive without a reason: {file}: {name}" for file, name in sorted(alive - given)]
     if whole:
         bad += [f"a reason for none alive: {file}: {name}" for file, name in sorted(given - alive)]
@@ -84,5 +86,7 @@ scripts/mutation/weakenings.toml.
 
 def write_incidents(weakenings: Sequence[Weakening]) -> None:
     """The table of all incidents, after every weakening was seen."""
-    rows = [f"| {one.incident} | `{Path(one.tests).name.split('.')[0]}.{one.test}` | {one.name} |" for one in weakenings]
+    rows = [
+        f"| {one.incident} | `{Path(one.tests).name.split('.')[0]}.{one.test}` | {one.name} |" for one in weakenings
+    ]
     INCIDENTS.write_text(INCIDENTS_HEADING + "\n".join(rows) + "\n")

@@ -45,9 +45,7 @@ def schema(source: bytes, mutants: Mapping[int, Mutant]) -> tuple[bytes, list[tu
 
 
 class _Writer:
-    def __init__(
-        self, source: bytes, mutants: Mapping[int, Mutant], places: Mapping[Place, list[int]]
-    ) -> None:
+    def __init__(self, source: bytes, mutants: Mapping[int, Mutant], places: Mapping[Place, list[int]]) -> None:
         self.source, self.mutants, self.places = source, mutants, places
         self.text = bytearray()
         self.words: list[tuple[int, int, int]] = []

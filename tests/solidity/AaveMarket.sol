@@ -13,6 +13,11 @@ interface IAddressesProvider {
     function setPoolConfiguratorImpl(address implementation) external;
     function getPool() external view returns (address);
     function getPoolConfigurator() external view returns (address);
+    function getPriceOracle() external view returns (address);
+}
+
+interface IAaveOracle {
+    function setAssetSources(address[] calldata assets, address[] calldata sources) external;
 }
 
 interface IAclManager {
@@ -65,10 +70,11 @@ abstract contract AaveMarket is Markets {
 
     ILendingPool internal aave;
     IAaveConfigurator internal configurator;
+    IAddressesProvider private provider;
 
     function _openAave() internal {
         _openMarkets();
-        IAddressesProvider provider = IAddressesProvider(
+        provider = IAddressesProvider(
             _deployAave(
                 "contracts/protocol/configuration/PoolAddressesProvider.sol",
                 "PoolAddressesProvider",
@@ -80,14 +86,14 @@ abstract contract AaveMarket is Markets {
         provider.setACLManager(acl);
         IAclManager(acl).addPoolAdmin(address(this));
         IAclManager(acl).addEmergencyAdmin(address(this));
-        provider.setPriceOracle(_oracle(provider));
-        provider.setPoolImpl(_poolImplementation(provider));
+        provider.setPriceOracle(_oracle());
+        provider.setPoolImpl(_poolImplementation());
         provider.setPoolConfiguratorImpl(_configuratorImplementation());
         aave = ILendingPool(provider.getPool());
         configurator = IAaveConfigurator(provider.getPoolConfigurator());
         configurator.updateFlashloanPremiumTotal(uint128(FLASH_PREMIUM_BPS));
-        _list(provider, weth, 8_000, 8_250, 10_500);
-        _list(provider, usdc, 7_700, 8_000, 10_500);
+        _list(weth, 8_000, 8_250, 10_500);
+        _list(usdc, 7_700, 8_000, 10_500);
         configurator.setEModeCategory(E_MODE, 9_000, 9_300, 10_100, address(0), "both");
         configurator.setAssetEModeCategory(address(weth), E_MODE);
         configurator.setAssetEModeCategory(address(usdc), E_MODE);
@@ -97,7 +103,7 @@ abstract contract AaveMarket is Markets {
         aave.borrow(address(weth), 5_000e18, 2, 0, address(this));
     }
 
-    function _oracle(IAddressesProvider provider) private returns (address) {
+    function _oracle() private returns (address) {
         (address[] memory assets, address[] memory sources) = (new address[](2), new address[](2));
         (assets[0], sources[0]) = (address(weth), address(feeds[address(weth)]));
         (assets[1], sources[1]) = (address(usdc), address(feeds[address(usdc)]));
@@ -105,7 +111,7 @@ abstract contract AaveMarket is Markets {
         return _deployAave("contracts/misc/AaveOracle.sol", "AaveOracle", arguments);
     }
 
-    function _poolImplementation(IAddressesProvider provider) private returns (address) {
+    function _poolImplementation() private returns (address) {
         string[7] memory names = [
             "BorrowLogic", "BridgeLogic", "EModeLogic", "LiquidationLogic", "PoolLogic", "SupplyLogic", "FlashLoanLogic"
         ];
@@ -127,9 +133,15 @@ abstract contract AaveMarket is Markets {
         return _deployAaveLinked(string.concat(POOL, "PoolConfigurator.sol"), "PoolConfigurator", "", libraries, at);
     }
 
-    function _list(IAddressesProvider provider, WorldToken token, uint256 ltv, uint256 threshold, uint256 bonus)
-        private
-    {
+    /// @dev One more reserve, priced by its feed, that nobody has supplied.
+    function _listToo(WorldToken token, uint256 ltv, uint256 threshold, uint256 bonus) internal {
+        (address[] memory assets, address[] memory sources) = (new address[](1), new address[](1));
+        (assets[0], sources[0]) = (address(token), address(feeds[address(token)]));
+        IAaveOracle(provider.getPriceOracle()).setAssetSources(assets, sources);
+        _list(token, ltv, threshold, bonus);
+    }
+
+    function _list(WorldToken token, uint256 ltv, uint256 threshold, uint256 bonus) private {
         IAaveConfigurator.InitReserveInput[] memory input = new IAaveConfigurator.InitReserveInput[](1);
         input[0].aTokenImpl = _tokenization("AToken");
         input[0].stableDebtTokenImpl = _tokenization("StableDebtToken");

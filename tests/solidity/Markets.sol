@@ -71,8 +71,13 @@ abstract contract Markets is Artefacts {
     }
 
     function _token(string memory symbol, uint8 decimals, int256 answer) internal returns (WorldToken token) {
-        token = new WorldToken(symbol, symbol, decimals);
+        token = _newToken(symbol, decimals);
         feeds[address(token)] = new WorldFeed(symbol, 8, answer);
+    }
+
+    /// @dev A world of other tokens makes them here.
+    function _newToken(string memory symbol, uint8 decimals) internal virtual returns (WorldToken) {
+        return new WorldToken(symbol, symbol, decimals);
     }
 
     /// @dev Oracle price of a raw unit, times 1e36, from the rule and not from the contracts.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Guard} from "../../../contracts/guard/Guard.sol";
 import {IGuardErrors} from "../../../contracts/interfaces/IGuardErrors.sol";
 import {Feed, Leg, Limits, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
+import {GuardSetup} from "../../../contracts/interfaces/Setup.sol";
+import {BasketVault} from "../../../contracts/vaults/BasketVault.sol";
 import {WorldFeed} from "../../../contracts/world/WorldFeed.sol";
 import {WorldToken} from "../../../contracts/world/WorldToken.sol";
 import {BasketWorld} from "../BasketWorld.sol";
@@ -148,17 +151,14 @@ contract BasketIncidentsTest is BasketWorld {
         assertEq(usdc.balanceOf(address(trap)), 0);
     }
 
-    /// @dev I-18 UnprotectedArbBot: one function without a guard. `NoRoleIsMissing` asks all of them; these are the
-    /// ones that would let anybody act in a vault's name.
+    /// @dev I-18 UnprotectedArbBot: one function without a guard. tests/test_roles.py asks all of them; this is the one
+    /// that would let anybody use up a curator's submission in a vault's name.
     function test_I18_nobodySpeaksForTheVault() public {
         bytes memory data = abi.encodeCall(guard.addKeeper, (attacker));
         vm.prank(curator);
         guard.submit(data);
         vm.warp(block.timestamp + DAY);
-        Order memory order = _order();
         vm.startPrank(attacker);
-        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.NotVault.selector, attacker));
-        guard.admit(keeper, order, 0, 0);
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.NotVault.selector, attacker));
         guard.useUp(curator, data);
         vm.stopPrank();
@@ -301,6 +301,38 @@ contract BasketIncidentsTest is BasketWorld {
         (bool ok,) = address(vault).call(abi.encodeCall(vault.rebalance, (order, _goodLegs())));
         assertFalse(ok, "I-34: twice");
         assertEq(vault.holdings()[1], before[1]);
+    }
+
+    /// @dev I-33, the outages of L2 sequencers: prices that stood still while nobody could act. Exits do not wait.
+    function test_I33_nothingIsPricedWhileTheSequencerIsDown() public {
+        WorldFeed uptime = new WorldFeed("uptime", 0, 0);
+        GuardSetup memory setup = _guardSetup(_basketTokens());
+        setup.sequencer = address(uptime);
+        guard = new Guard(setup);
+        vault = new BasketVault(_shareSetup(address(guard)), _weights(10_000, 0, 0), DRIFT_BAND_BPS);
+        vm.prank(attacker);
+        usdc.approve(address(vault), type(uint256).max);
+        _pass(3_600);
+        vm.prank(attacker);
+        vault.deposit(1_000e6, attacker);
+        uptime.pushRound(1);
+        _refusedDeposit(abi.encodeWithSelector(IGuardErrors.SequencerDown.selector, block.timestamp));
+        uint256 half = vault.balanceOf(attacker) / 2;
+        vm.prank(attacker);
+        vault.redeemInKind(half, attacker, attacker, _zeros());
+        uptime.pushRound(0);
+        uint256 up = block.timestamp;
+        _pass(3_599);
+        _refusedDeposit(abi.encodeWithSelector(IGuardErrors.SequencerJustUp.selector, block.timestamp, up + 3_600));
+        _pass(1);
+        vm.prank(attacker);
+        vault.deposit(1_000e6, attacker);
+    }
+
+    function _refusedDeposit(bytes memory reason) private {
+        vm.prank(attacker);
+        vm.expectRevert(reason);
+        vault.deposit(1_000e6, attacker);
     }
 
     // helpers

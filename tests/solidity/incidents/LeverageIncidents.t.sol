@@ -2,9 +2,11 @@
 pragma solidity 0.8.30;
 
 import {CallbackUnexpected, ExternalCallFailed} from "../../../contracts/guard/Swaps.sol";
-import {Leg, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
+import {HealthLimits, Leg, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {LeverageMove} from "../../../contracts/interfaces/ILeverageVault.sol";
+import {WorldToken} from "../../../contracts/world/WorldToken.sol";
 import {LeverageWorld} from "../LeverageWorld.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @notice What failed elsewhere, tried on a levered vault. Each test is seen to fail on the weakened contract that
 /// scripts/mutation/weakenings.toml names for it.
@@ -19,11 +21,15 @@ contract LeverageIncidentsTest is LeverageWorld {
 
     /// @dev I-2 Euler: one way of taking collateral out did not ask for the health factor.
     function test_I02_noMoveEndsBelowTheFloor() public {
-        (bool ok,) = _try(_leverMove(152_000e6, false), new Leg[](0)); // Aave itself would lend it
-        assertGe(vault.healthFactor(), FLOOR, "I-2: below the floor");
+        HealthLimits memory tight = _healthLimits();
+        tight.floor = 2.4e18;
+        vm.prank(curator);
+        guard.setHealthLimits(tight);
+        (bool ok,) = _try(_leverMove(75_000e6, true), _buyLegs(75_000e6)); // Aave itself would lend it
+        assertGe(vault.healthFactor(), tight.floor, "I-2: below the floor");
         assertFalse(ok);
         // Collateral taken out, and nothing repaid.
-        (ok,) = _try(_deleverMove(0, 20e18, false), new Leg[](0));
+        (ok,) = _try(_deleverMove(0, 2e18, false), new Leg[](0));
         assertFalse(ok, "I-2: collateral left without a repayment");
     }
 
@@ -75,8 +81,46 @@ contract LeverageIncidentsTest is LeverageWorld {
         _requireNoAllowance();
     }
 
+    /// @dev I-29 Maker's black Thursday: the keepers did not come, and nobody else could. Here anyone rescues, for a
+    /// reward that the rescue itself pays, paused or not.
+    function test_I29_anyoneRescuesWhenTheKeeperIsGone() public {
+        vm.startPrank(sentinel);
+        guard.removeKeeper(keeper);
+        guard.pause();
+        vm.stopPrank();
+        _fall(1_260e8);
+        uint256 health = vault.healthFactor();
+        assertLt(health, RIPCORD);
+        (, uint256 debt) = vault.position();
+        LeverageMove memory move = _deleverMove(30_000e6, 24.2e18, true);
+        move.urgent = true;
+        Leg[] memory legs = _sellLegs(23.9e18);
+        vm.prank(attacker);
+        uint256 reward = vault.pullRipcord(legs, move, attacker);
+        assertGt(vault.healthFactor(), health, "I-29: not rescued");
+        (, uint256 left) = vault.position();
+        assertApproxEqAbs(debt - left, 30_000e6, 100e6);
+        assertEq(weth.balanceOf(attacker), reward);
+        assertGt(reward, 0.09e18);
+        assertLe(reward, 0.12e18, "at most 50 bps of what was repaid");
+    }
+
+    /// @dev The price falls, everywhere.
+    function _fall(int256 answer) private {
+        feeds[address(weth)].pushRound(answer);
+        (WorldToken t0, WorldToken t1) = address(usdc) < address(weth) ? (usdc, weth) : (weth, usdc);
+        uint160 root = uint160(Math.sqrt(Math.mulDiv(_priceX(t0), 1 << 192, _priceX(t1))));
+        bool zeroForOne = t0 == weth;
+        (bool ok,) = v3UsdcWeth.call(
+            abi.encodeWithSignature(
+                "swap(address,bool,int256,uint160,bytes)", address(this), zeroForOne, type(int256).max, root, ""
+            )
+        );
+        require(ok, "the pool did not trade");
+    }
+
     /// @dev F-50: a market that refuses makes the action revert whole, and the exit waits; nothing is half done.
-    function test_I33_aPausedReserveLeavesNothingHalfDone() public {
+    function test_F50_aPausedReserveLeavesNothingHalfDone() public {
         (uint256 collateral, uint256 debt) = vault.position();
         uint64 epoch = guard.epoch();
         configurator.setReservePause(address(weth), true);

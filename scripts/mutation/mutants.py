@@ -1,4 +1,4 @@
-"""From the syntax tree of one Solidity file to every mutant of it: one small change, in one place, that a test must see."""
+"""From the syntax tree of one Solidity file to every mutant of it: one small change, that a test must see."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The results of a group of mutants as its part of docs/mutants.md; the reasons for those alive are scripts/mutation/alive.toml."""
+"""The results of a group of mutants as its part of docs/mutants.md, the reasons of alive.toml beside those alive."""
 
 import tomllib
 from collections import Counter
@@ -16,8 +16,8 @@ HEADING = f"""# Mutants
 Made by `scripts/mutate guard basket leverage range --write`: every contract changed in one small place (a comparison
 moved by one or turned round, an operator or a rounding exchanged, a check or a statement or an event or a modifier
 deleted, an argument swapped, a number one more or less, a function that returns at once), and the first test that sees
-it. Fuzz tests run {FEW} times
-here, and {MANY} times on what is still alive. A mutant that no test sees is named with the reason why it is no change that matters.
+it. Fuzz tests run {FEW} times here, and {MANY} times on what is still alive. A mutant that no test sees is named, with
+the reason why it is no change that matters.
 """
 
 

@@ -103,7 +103,7 @@ class Project:
     def test_once(self, runs: int, number: int = 0, only: str = "") -> Killed | None:
         """The first test that fails; fuzz tests run so many times. `only`: the one test of this name."""
         chosen = ["--block-prevrandao", f"0x{number:064x}", "--fuzz-runs", str(runs)]
-        chosen += ["--match-test", f"^{only}$"] if only else []
+        chosen += ["--match-test", rf"^{only}\("] if only else []
         try:
             done = self._forge("test", "--fail-fast", "-j", str(self.jobs), *chosen)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""One text for all mutants of a file: each is there, and the block's `prevrandao` says which one is meant, 0 being none.
+"""One text for all mutants of a file: each is there, and the block's `prevrandao` says which one is meant; 0 is none.
 
 A mutant costs a compilation of some seconds and a run of about one. Compiled together they cost the run alone, and
 forge sets `prevrandao` from its command line. `SWITCH` is the contract source that every such text imports.

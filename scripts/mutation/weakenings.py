@@ -40,7 +40,7 @@ def weakenings() -> list[Weakening]:
 
 
 def weakened(sources: dict[str, str], edits: Sequence[Edit]) -> dict[str, str]:
-    """The changed files. `sources` gives the text of each by its path. Raises ValueError when an edit fits no longer."""
+    """The changed files, by path; `sources` is their text. Raises ValueError when an edit fits no longer."""
     changed: dict[str, str] = {}
     for edit in edits:
         text = changed.get(edit.file, sources[edit.file])
@@ -51,7 +51,7 @@ def weakened(sources: dict[str, str], edits: Sequence[Edit]) -> dict[str, str]:
 
 
 def failed(project: Project, weakening: Weakening) -> str | None:
-    """The name of the test that fails on the weakened contracts: the expected one, or else whichever did; None if none."""
+    """The name of the test that fails on the weakened contracts, None if none does. Raises ValueError."""
     sources = {edit.file: project.source(edit.file).decode() for edit in weakening.edits}
     project.write({file: text.encode() for file, text in weakened(sources, weakening.edits).items()})
     try:

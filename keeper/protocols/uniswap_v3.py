@@ -148,7 +148,7 @@ class UniswapV3Pool:
         side = self._side(token_in)
         if not 0 < amount_in <= _EVERYTHING:
             raise errors.Unquotable(f"{self.pool} takes at least 1 of {token_in}, asked to take {amount_in}")
-        swap = _swap(self, side == 0, amount_in, v3.step_in)
+        swap = _swap_in(self, side == 0, amount_in)
         if swap.paid < amount_in:
             raise errors.Unquotable(
                 f"{self.pool} takes {swap.paid} of {token_in} within the ticks read, asked to take {amount_in}"
@@ -224,6 +224,12 @@ def _swap(
             end = None
         sqrt_x96 = reached
     return _Swap(sqrt_x96, end, liquidity, paid, received, fee)
+
+
+@lru_cache(maxsize=4_096)
+def _swap_in(pool: UniswapV3Pool, zero_for_one: bool, amount: int) -> _Swap:
+    """Remembered: a plan's fills, its replay and its guards ask for the same swaps."""
+    return _swap(pool, zero_for_one, amount, v3.step_in)
 
 
 def _word_end(tick: int, spacing: int, zero_for_one: bool) -> int:

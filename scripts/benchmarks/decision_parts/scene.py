@@ -14,6 +14,8 @@ from keeper.model import (
     Head,
     HealthGoal,
     History,
+    Lane,
+    Lanes,
     Limits,
     Mandate,
     Range,
@@ -42,6 +44,7 @@ ZERO = Hash("0x" + "00" * 32)
 NOBODY = Address("0x" + "00" * 20)
 LENDER = Address("0x" + "ee" * 20)
 LIMITS = Limits(Bps(100), Bps(100), Bps(200), Bps(300), Bps(6_000), Bps(20_000), 300)
+LANES = Lanes(Lane("normal", Wei(60 * 10**9), Wei(10**9), 48), Lane("urgent", Wei(300 * 10**9), Wei(3 * 10**9), 24))
 GUARD = GuardState(7, False, Timestamp(0), 10**30, 10**30)
 SPACINGS = {500: 10, 3_000: 60}
 TICKS = 100
@@ -155,8 +158,7 @@ def _mandate(kind: str, number: int, goal: WeightGoal | HealthGoal | RangeGoal) 
         risk_aversion=2.0,
         max_loss=Bps(100),
         max_slippage=Bps(10),
-        max_gas_price=Wei(60 * 10**9),
-        priority_fee=Wei(10**9),
+        lanes=LANES,
         deadline_s=300,
         min_trade=10.0 if kind != "leverage" else 0.01,
     )
@@ -197,11 +199,11 @@ def _levered(rng: np.random.Generator, number: int, venues: tuple[UniswapV3Pool,
 
 
 def _range(rng: np.random.Generator, number: int, venues: tuple[UniswapV3Pool, ...]) -> _Made:
-    """Half a million dollars in a range of 10 % about a price nearly as far away, in a pool of WETH and USDC."""
+    """Half a million dollars in a range of 10 % about a price as far away, in a pool of WETH and USDC of its own."""
     own = [v for v in venues if set(v.tokens) == {USDC.address, WETH.address}]
-    pool = own[number % len(own)]
+    pool = own[number // len(_KINDS) % len(own)]
     spacing = pool.tick_spacing
-    centre = pool.tick // spacing * spacing + (920 // spacing) * spacing * (1 if number % 2 else -1)
+    centre = pool.tick // spacing * spacing + (950 // spacing) * spacing * (1 if number % 2 else -1)
     half = 960 // spacing * spacing
     usdc = 5e5 * rng.lognormal(0.0, 0.3)
     amounts = int(usdc * 10**6), int(usdc / USD[1] * 10**18)

@@ -31,7 +31,12 @@ def selector(signature: str) -> bytes:
 @lru_cache(maxsize=65_536)
 def calldata(signature: str, *arguments: int | Address) -> bytes:
     """A call with static arguments: integers (two's complement when negative) and addresses."""
-    return selector(signature) + b"".join(_word(argument) for argument in arguments)
+    return selector(signature) + packed(arguments)
+
+
+def packed(arguments: Sequence[int | Address]) -> bytes:
+    """A word each; OverflowError for an integer that is none."""
+    return b"".join(map(_word, arguments))
 
 
 def words(data: bytes, count: int) -> tuple[int, ...]:
@@ -99,7 +104,7 @@ def joined(questions: Sequence[Question[T]]) -> Question[tuple[T, ...]]:
 def _word(argument: int | Address) -> bytes:
     if isinstance(argument, str):
         return bytes(12) + bytes.fromhex(argument[2:])
-    return (argument % _MODULUS).to_bytes(WORD, "big")
+    return (argument + _MODULUS if argument < 0 else int(argument)).to_bytes(WORD, "big")
 
 
 def _require(data: bytes, count: int) -> None:

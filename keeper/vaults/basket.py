@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eth_abi.abi import encode
-
 from keeper.model import (
     Drift,
     Failed,
@@ -147,8 +145,7 @@ class BasketVault:
         return common.order(snapshot.chain_id, self.address, self.guard, plan, deadline, min_nav_after)
 
     def encode(self, order: Order, plan: Plan) -> bytes:
-        body = encode([common.ORDER, common.LEGS], [common.order_tuple(order), common.leg_tuples(plan.legs)])
-        return wire.selector(_SIGNATURE) + body
+        return common.calldata(_SIGNATURE, order, plan.legs)
 
 
 def observe(facts: VaultFacts, tokens: Sequence[Token], keeper: Address) -> Question[BasketVault]:

@@ -1,12 +1,11 @@
 """What every vault kind says the same way: its orders' identity, its legs on the wire, its limits against a mandate."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from keeper.model import Drift, GuardState, Leg, LeverageMove, Limits, Mandate, Order, Plan, Quantity, RangeMove, Reason
+from keeper.protocols import wire
 from keeper.units import Address, Hash, Timestamp
 
 ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
@@ -14,19 +13,14 @@ LEVERAGE_MOVE = "(bool,bool,bool,uint256,uint256)"
 LEGS = "(uint8,address,address,uint256,uint256)[]"
 RANGE_MOVE = "(int24,int24,uint128)"
 NO_HASH = Hash("0x" + 64 * "0")
+_NO_MOVE = LeverageMove(False, False, False, 0, 0)
 
 
 def plan_hash(plan: Plan) -> bytes:
     """keccak256 of the legs and the move, as they go on the wire: what the plan does, not why."""
     move = plan.move
-    if isinstance(move, RangeMove):
-        return keccak(encode([LEGS, RANGE_MOVE], [leg_tuples(plan.legs), range_move_tuple(move)]))
-    tail = leverage_move_tuple(move) if move else (False, False, False, 0, 0)
-    return keccak(encode([LEGS, LEVERAGE_MOVE], [leg_tuples(plan.legs), tail]))
-
-
-def leverage_move_tuple(move: LeverageMove) -> tuple[Any, ...]:
-    return move.lever, move.flash, move.urgent, move.debt_amount, move.collateral_amount
+    after = range_move(move) if isinstance(move, RangeMove) else leverage_move(move or _NO_MOVE)
+    return keccak(_with_legs((), plan.legs, after))
 
 
 def order(
@@ -37,22 +31,33 @@ def order(
     intentId = keccak256(abi.encode(chainId, vault, epoch, planHash, deadline)): the same plan made again, after an
     earlier intent was cancelled or failed, is another intent (K-3).
     """
-    kinds = ["uint256", "address", "uint64", "bytes32", "uint64"]
-    identity = encode(kinds, [chain_id, vault, guard.epoch, plan_hash(plan), deadline])
+    identity = wire.packed((chain_id, vault, guard.epoch, int.from_bytes(plan_hash(plan), "big"), deadline))
     intent = Hash("0x" + keccak(identity).hex())
     return Order(intent, guard.epoch, deadline, NO_HASH, min_nav_after)
 
 
-def order_tuple(one: Order) -> tuple[Any, ...]:
-    state = bytes.fromhex(one.expected_state_hash[2:])
-    return bytes.fromhex(one.intent_id[2:]), one.expected_epoch, one.deadline, state, one.min_nav_after
+def calldata(signature: str, order: Order, legs: Sequence[Leg], move: Sequence[int] = ()) -> bytes:
+    """A call of `rebalance`: as ABI-encoding the order, the legs and the words of the move after the selector.
+
+    By hand, since a general encoder takes as long as the search for the legs; the calldata policy decodes it with one.
+    """
+    state = int(order.expected_state_hash, 16)
+    first = (int(order.intent_id, 16), order.expected_epoch, order.deadline, state, order.min_nav_after)
+    return wire.selector(signature) + _with_legs(first, legs, move)
 
 
-def leg_tuples(legs: Sequence[Leg]) -> list[tuple[Any, ...]]:
-    return [(leg.adapter, leg.pool, leg.token_in, leg.amount_in, leg.min_out) for leg in legs]
+def _with_legs(before: Sequence[int], legs: Sequence[Leg], after: Sequence[int]) -> bytes:
+    """ABI words: static ones on either side of where the legs begin, how many they are, and five words each."""
+    start = wire.WORD * (len(before) + 1 + len(after))
+    each = [word for leg in legs for word in (leg.adapter, leg.pool, leg.token_in, leg.amount_in, leg.min_out)]
+    return wire.packed((*before, start, *after, len(legs), *each))
 
 
-def range_move_tuple(move: RangeMove) -> tuple[int, int, int]:
+def leverage_move(move: LeverageMove) -> tuple[int, ...]:
+    return move.lever, move.flash, move.urgent, move.debt_amount, move.collateral_amount
+
+
+def range_move(move: RangeMove) -> tuple[int, ...]:
     return move.tick_lower, move.tick_upper, move.min_liquidity
 
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi.abi import encode
-
 from keeper.errors import Refusal
 from keeper.model import (
     Drift,
@@ -178,15 +176,7 @@ class LeverageVault:
 
     def encode(self, order: Order, plan: Plan) -> bytes:
         move = plan.move if isinstance(plan.move, LeverageMove) else LeverageMove(True, False, False, 0, 0)
-        body = encode(
-            [common.ORDER, common.LEGS, common.LEVERAGE_MOVE],
-            [
-                common.order_tuple(order),
-                common.leg_tuples(plan.legs),
-                common.leverage_move_tuple(move),
-            ],
-        )
-        return wire.selector(_SIGNATURE) + body
+        return common.calldata(_SIGNATURE, order, plan.legs, common.leverage_move(move))
 
     def _lever(self, snapshot: Snapshot, plan: Plan, move: LeverageMove, market: Market, now: Timestamp) -> "_Moved":
         """Obtain debt, buy collateral, supply it with what is idle; a flash loan is repaid by borrowing at the end."""

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eth_abi.abi import encode
-
 from keeper.errors import Refusal
 from keeper.model import (
     Drift,
@@ -190,8 +188,7 @@ class RangeVault:
     def encode(self, order: Order, plan: Plan) -> bytes:
         if not isinstance(plan.move, RangeMove):
             raise TypeError(f"a range vault's plan needs a RangeMove, found {type(plan.move).__name__}")
-        arguments = [common.order_tuple(order), common.leg_tuples(plan.legs), common.range_move_tuple(plan.move)]
-        return wire.selector(_SIGNATURE) + encode([common.ORDER, common.LEGS, common.RANGE_MOVE], arguments)
+        return common.calldata(_SIGNATURE, order, plan.legs, common.range_move(plan.move))
 
     def prices_at_ends(self, held: Range) -> tuple[float, float]:
         """The price of the other token in the base asset at both ends of a range, whole units, the lower first."""

@@ -50,6 +50,19 @@ def weakened(sources: dict[str, str], edits: Sequence[Edit]) -> dict[str, str]:
     return changed
 
 
+def faults(chosen: Sequence[Weakening], root: Path) -> list[str]:
+    """Edits that fit no longer and tests that are not there, a sentence each."""
+    found = []
+    for one in chosen:
+        try:
+            weakened({edit.file: (root / edit.file).read_text() for edit in one.edits}, one.edits)
+        except ValueError as error:
+            found.append(f"{one.name}: {error}")
+        if f"function {one.test}(" not in (root / "tests/solidity" / one.tests).read_text():
+            found.append(f"{one.name}: tests/solidity/{one.tests} has no {one.test}")
+    return found
+
+
 def failed(project: Project, weakening: Weakening) -> str | None:
     """The name of the test that fails on the weakened contracts, None if none does. Raises ValueError."""
     sources = {edit.file: project.source(edit.file).decode() for edit in weakening.edits}

@@ -254,8 +254,10 @@ class _Case:
         return policy.too_slow(plan, gates, (rates[0] - rates[1]) * approved.prediction.nav_before)
 
     def _deferred(self) -> Deferred | None:
-        price = Wei(self.snapshot.head.base_fee + self.mandate.lanes.normal.tip)
-        return policy.deferral(self.mandate.gates, self.seen.state, price, self.trigger.chance, self.seen.now)
+        tip, expected = self.mandate.lanes.normal.tip, self.seen.forecast
+        price = Wei(self.snapshot.head.base_fee + tip)
+        gates, state, now = self.mandate.gates, self.seen.state, self.seen.now
+        return policy.deferral(gates, state, price, tip, self.trigger.chance, expected.level("gas"), now)
 
     # --- a trade in parts ---------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from keeper.model import (
     HealthGoal,
     History,
     Hold,
+    Outlook,
     Periodic,
     Policy,
     Preventative,
@@ -37,7 +38,7 @@ from keeper.model import (
     Touch,
     Window,
 )
-from keeper.plan.policy import edges, levels
+from keeper.plan.policy import deferral, edges, levels
 from keeper.plan.policy.chance import deviations
 from keeper.units import WAD, Timestamp, Wad, Wei
 from tests import levered, scene
@@ -276,6 +277,20 @@ def test_cheap_gas_or_a_likely_touch_end_a_deferral_early() -> None:
     unlikely = at(1.56, Preventative(), snapshot=dear(1.56), gates=GAS)
     assert isinstance(unlikely.verdict, Hold)
     assert "the chance to leave the band is" in unlikely.why
+
+
+@pytest.mark.parametrize(
+    ("lowest", "trusted", "waits"),
+    [((5.0, 8.0, 12.0), True, True), ((30.0, 35.0, 39.0), True, False), ((30.0, 35.0, 39.0), False, True)],
+)
+def test_a_fall_of_gas_that_is_not_to_be_expected_is_not_waited_for(
+    lowest: tuple[float, ...], trusted: bool, waits: bool
+) -> None:
+    gas = Outlook("gas", 86_400, 40.0, (0.1, 0.5, 0.9), lowest, lowest, True, trusted)
+    found = deferral(GAS, STATE, Wei(41 * 10**9), Wei(10**9), 0.1, gas, NOW)
+    assert (found is not None) == waits
+    if found is not None:
+        assert ("where it falls with probability" in found.reason) == trusted
 
 
 def test_back_inside_the_band_a_deferral_is_forgotten() -> None:

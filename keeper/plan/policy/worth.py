@@ -14,6 +14,7 @@ from keeper.model import (
     Gates,
     HealthProblem,
     Mandate,
+    Outlook,
     Plan,
     Problem,
     RangeProblem,
@@ -24,6 +25,9 @@ from keeper.plan.policy.chance import Edge
 from keeper.plan.policy.words import duration, percent
 from keeper.units import SECONDS_PER_YEAR, Timestamp, Wei
 
+GWEI = 10**9
+LEAST_HOPE = 0.05
+"""A fall of gas that is less likely is not waited for."""
 _TICK = math.log(1.0001)
 
 
@@ -128,18 +132,26 @@ def too_slow(plan: Plan, gates: Gates, saved_a_year: float) -> str:
     return f"it would pay back its costs in {duration(takes)}, over {duration(gates.payback_s)}"
 
 
-def deferral(gates: Gates, state: State, gas_price: Wei, chance: float, now: Timestamp) -> Deferred | None:
+def deferral(
+    gates: Gates, state: State, gas_price: Wei, tip: Wei, chance: float, gas: Outlook | None, now: Timestamp
+) -> Deferred | None:
     """The wait for cheaper gas that is on, or begins; None when it is over, or nothing is to be waited for.
 
-    Its end is fixed when it begins. It ends early when gas is cheap again, or the chance to leave the band too high.
+    Its end is fixed when it begins. It ends early when gas is cheap again, the chance to leave the band too high, or
+    gas unlikely to fall so far by a forecast of it that has proven itself. `gas_price` includes the `tip`.
     """
     if gates.gas_below is None or gas_price <= gates.gas_below or chance >= gates.gas_unless:
+        return None
+    hope = gas.reaches((gates.gas_below - tip) / GWEI) if gas is not None and gas.falls_trusted else None
+    if hope is not None and hope < LEAST_HOPE:
         return None
     until = state.deferred.until if state.deferred is not None else Timestamp(now + gates.gas_wait_s)
     if now >= until:
         return None
+    likely = "" if hope is None else f", where it falls with probability {percent(hope)}"
     words = (
-        f"waiting at most {duration(until - now)} for gas under {gates.gas_below / 1e9:.4g} gwei, now "
-        f"{gas_price / 1e9:.4g}; the chance to leave the band is {percent(chance)}, under {percent(gates.gas_unless)}"
+        f"waiting at most {duration(until - now)} for gas under {gates.gas_below / GWEI:.4g} gwei, now "
+        f"{gas_price / GWEI:.4g}{likely}; the chance to leave the band is {percent(chance)}, "
+        f"under {percent(gates.gas_unless)}"
     )
     return Deferred(until, words)

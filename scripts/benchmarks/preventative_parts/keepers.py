@@ -78,7 +78,7 @@ class Keeper(ABC):
     def look(self, look: Look, believed: Beliefs) -> None:
         if self.last is not None:
             self.pass_time(look, look.now - self.last.now)
-        self.begun = self.begun or look.now
+        before, self.begun = self.last, self.begun or look.now
         self.last = look
         snapshot = self.snapshot(look)
         decision = decide(History(snapshot, ()), self.state, believed, self.mandate, 0)
@@ -87,7 +87,7 @@ class Keeper(ABC):
         assert drift is not None, decision
         self.tally.refused += not isinstance(verdict, Approved) and hasattr(verdict, "reasons")
         if drift.distance > 1.0:
-            self.tally.outside_s += 1_200
+            self.tally.outside_s += look.now - (before.now if before else look.now)
         if not isinstance(verdict, Approved):
             return
         done = verdict.prediction

@@ -42,13 +42,9 @@ def read(name: str) -> Bars:
     return Bars(ends, *(tuple(float(r[k]) for r in rows) for k in (1, 2, 3, 4)))
 
 
-def looks(bars: Bars, hour: int) -> tuple[float, float, float]:
-    """The three prices of a bar that a keeper looks at, twenty minutes apart: its extremes and its close.
-
-    The extreme on the other side of the close comes first, as it mostly does.
-    """
-    high, low, close = bars.highs[hour], bars.lows[hour], bars.closes[hour]
-    return (low, high, close) if close >= bars.opens[hour] else (high, low, close)
+def looks(bars: Bars, hour: int) -> tuple[float, float]:
+    """The two prices of a bar a keeper looks at, half an hour apart: its low, where debts are called, its close."""
+    return bars.lows[hour], bars.closes[hour]
 
 
 def stress(bars: Bars) -> tuple[float, ...]:

@@ -99,11 +99,13 @@ def move(running: RunningWorld, usd: Mapping[str, float]) -> list[Swap]:
     ]
 
 
-def mine(running: RunningWorld, seconds: int = BLOCK_SECONDS, blocks: int = 1) -> None:
-    """Mines blocks `seconds` apart, the first `seconds` after the latest, at the base fee of genesis."""
+def mine(
+    running: RunningWorld, seconds: int = BLOCK_SECONDS, blocks: int = 1, base_fee: int = GENESIS_BASE_FEE
+) -> None:
+    """Mines blocks `seconds` apart, the first `seconds` after the latest, at a base fee in wei, that of genesis."""
     for _ in range(blocks):
         set_next_block_time(running, now(running) + seconds)
-        set_base_fee(running, GENESIS_BASE_FEE)
+        set_base_fee(running, base_fee)
         rpc.request(running.url, "evm_mine")
 
 

@@ -5,6 +5,7 @@ import math
 import os
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,28 +34,37 @@ class Files:
     keystore: Path
 
 
-def write(running: RunningWorld, folder: Path) -> Files:
-    """A keeper.toml for all vaults and the keeper's keystore, replacing what an earlier world left there.
+def configure(running: RunningWorld, folder: Path, kinds: Sequence[str] = ()) -> Path:
+    """A keeper.toml for the vaults of some kinds, or all, replacing what an earlier world left there.
 
     Raises BadInput when the folder cannot be written, or holds a keeper.toml of another chain.
     """
-    files = Files(folder / "keeper.toml", folder / KEYSTORE)
-    if files.config.exists() and f"\nid = {CHAIN_ID}\n" not in files.config.read_text(encoding="utf-8"):
-        raise BadInput(f"{files.config} is of another chain: name another folder")
+    path = folder / "keeper.toml"
+    if path.exists() and f"\nid = {CHAIN_ID}\n" not in path.read_text(encoding="utf-8"):
+        raise BadInput(f"{path} is of another chain: name another folder")
     node = Node([running.url], CHAIN_ID)
-    vaults = [vault.address for vault in running.world.vaults]
+    vaults = [vault.address for vault in running.world.vaults if not kinds or vault.kind in kinds]
     try:
         draft = replace(survey(node, [running.url], vaults, WORLD_KEEPER_ADDRESS, KEYSTORE), max_head_age_s=0)
         folder.mkdir(parents=True, exist_ok=True)
-        files.config.write_text(template.text(draft), encoding="utf-8")
+        path.write_text(template.text(draft), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be written: {error}") from error
+    finally:
+        node.close()
+    return path
+
+
+def write(running: RunningWorld, folder: Path) -> Files:
+    """As `configure`, for all vaults, with the keeper's keystore beside it. Raises BadInput."""
+    files = Files(configure(running, folder), folder / KEYSTORE)
+    try:
         files.keystore.unlink(missing_ok=True)
         stored = json.dumps(Account.encrypt(bytes.fromhex(WORLD_KEEPER_KEY[2:]), PASSPHRASE))
         with os.fdopen(os.open(files.keystore, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(stored)
     except OSError as error:
         raise BadInput(f"{folder} cannot be written: {error}") from error
-    finally:
-        node.close()
     return files
 
 

@@ -3,7 +3,7 @@
 Every policy runs the keeper's own `decide` on real prices of ETH and BTC, the forecasts fitted weekly on hours that had
 ended; execution is exact Uniswap V2 at oracle prices and gas. Two markets: one always as deep and as cheap, and one
 whose depth falls and whose gas rises with the last hours' volatility. Reads ../shared/data and skips, saying so, when
-it is absent. With --write it also writes docs/preventative.md. Deterministic.
+it is absent. Prints docs/preventative.md. Deterministic.
 """
 
 # ruff: noqa: E402
@@ -102,18 +102,13 @@ def _looks(eth: prices.Bars, btc: prices.Bars, hour: int) -> Iterator[tuple[floa
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write docs/preventative.md")
     parser.add_argument("--only", default="", metavar="VAULT", help="vaults whose name holds this")
     parser.add_argument("--hours", type=int, default=10**6, help="stop after so many")
     said = parser.parse_args()
     if not prices.DATA.is_dir():
         print("skipped: ../shared/data is absent", file=sys.stderr)
         return 0
-    keepers = walk(said.only, said.hours)
-    text = page(keepers)
-    print(text)
-    if said.write:
-        (ROOT / "docs" / "preventative.md").write_text(text, encoding="utf-8")
+    print(page(walk(said.only, said.hours)))
     return 0
 
 

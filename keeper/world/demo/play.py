@@ -21,12 +21,15 @@ class Moment:
 
 
 def play(running: RunningWorld, keeper: Keeper, steps: Sequence[Step]) -> Iterator[Moment]:
-    """Move the market by real feed rounds and real swaps, let the keeper tick live, and yield what came of it."""
+    """Move the market by feed rounds, real swaps and the price of gas, let the keeper tick, yield what came of it."""
     for number, step in enumerate(steps, 1):
         market.mine(running, step.seconds)
         market.refresh_feeds(running)
         market.move(running, step.usd)
-        _trade(running, step)
+        if step.noise_usd:
+            _trade(running, step)
+        if step.gwei is not None:
+            market.mine(running, base_fee=round(step.gwei * 10**9))
         reports = keeper.tick(live=True)
         yield Moment(number, reports[0].snapshot.head.timestamp, step.usd, reports)
 

@@ -22,6 +22,8 @@ class Step:
     seconds: int
     usd: dict[str, float]
     noise_usd: float
+    gwei: float | None = None
+    """What gas costs in the block that the keeper sees; None: as in the world's genesis."""
 
 
 def falling_market(steps: int, seed: int = 7) -> tuple[Step, ...]:

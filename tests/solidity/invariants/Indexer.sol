@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IPool2Tokens} from "../../../contracts/interfaces/External.sol";
+import {GuardedVault} from "../../../contracts/vaults/GuardedVault.sol";
+import {IKeeperVault, Limits} from "../../../contracts/interfaces/IKeeperVault.sol";
+import {WorldFeed} from "../../../contracts/world/WorldFeed.sol";
+import {Vm} from "forge-std/Vm.sol";
+
+/// @notice Rebuilds a vault's epoch, shares, holdings and budgets from logs: its own, its guard's, and what pools and
+/// lender log about it. Begins at a moment when the budgets are full; asks nothing again but the feeds' prices.
+/// @dev Plain arithmetic, apart from the contracts' libraries. The logs of a verb are read in the block they came from.
+contract Indexer {
+    uint256 private constant BPS = 10_000;
+    uint256 private constant DAY = 86_400;
+
+    address private immutable VAULT;
+    address private immutable GUARD;
+
+    uint64 public epoch;
+    uint256 public supply;
+    bool public paused;
+    address[] private _tokens;
+    /// @dev Below zero only while an action spends a flash loan, which is logged after it.
+    int256[] private _held;
+    mapping(address token => address) private _feeds;
+    Limits private _limits;
+
+    // the budgets at the last action; `_supplyThen` is 0 before the first one
+    uint256 private _supplyThen;
+    uint256 private _actedAt;
+    uint256 private _base;
+    uint256 private _lossLeft;
+    uint256 private _turnoverLeft;
+    // what an action did so far
+    uint256 private _sold;
+    uint256 private _repaid;
+
+    /// @dev Each of these means that the epoch advanced by one.
+    mapping(bytes32 topic => bool) private _advances;
+
+    constructor(IKeeperVault vault, uint256 supply_) {
+        (VAULT, GUARD) = (address(vault), GuardedVault(address(vault)).guard());
+        (epoch, supply, paused) = (vault.guardState().epoch, supply_, vault.guardState().paused);
+        (_tokens, _limits) = (vault.tokens(), vault.limits());
+        uint256[] memory held = vault.holdings();
+        for (uint256 i; i < held.length; ++i) {
+            _held.push(int256(held[i]));
+            _feeds[_tokens[i]] = vault.feedOf(_tokens[i]).aggregator;
+        }
+        bytes32[13] memory acts = [
+            IKeeperVault.IntentExecuted.selector,
+            keccak256("OwnerSet(address)"),
+            keccak256("CuratorSet(address)"),
+            keccak256("KeeperSet(address,bool)"),
+            keccak256("SentinelSet(address,bool)"),
+            keccak256("PausedSet(bool)"),
+            keccak256("FeedSet(address,(address,uint32,int256,int256))"),
+            keccak256("VenueAdded(uint8,address)"),
+            keccak256("VenueRemoved(address)"),
+            keccak256("LimitsSet((uint16,uint16,uint16,uint16,uint16,uint16,uint32))"),
+            keccak256("EntryFeeSet(uint16)"),
+            keccak256("WeightsSet(uint16[],uint16)"),
+            keccak256("WidthSet(int24,int24)")
+        ];
+        for (uint256 i; i < acts.length; ++i) {
+            _advances[acts[i]] = true;
+        }
+        _advances[keccak256("HealthFactorBandSet(uint256,uint256)")] = true;
+    }
+
+    function holdings() external view returns (uint256[] memory found) {
+        found = new uint256[](_held.length);
+        for (uint256 i; i < found.length; ++i) {
+            found[i] = uint256(_held[i]);
+        }
+    }
+
+    function limits() external view returns (Limits memory) {
+        return _limits;
+    }
+
+    function lossBudget(uint256 nav) external view returns (uint256) {
+        return _available(_lossLeft, _limits.dailyLossBps, nav);
+    }
+
+    function turnoverBudget(uint256 gross) external view returns (uint256) {
+        return _available(_turnoverLeft, _limits.dailyTurnoverBps, gross);
+    }
+
+    function _available(uint256 left, uint256 bps, uint256 baseNow) private view returns (uint256) {
+        if (_supplyThen == 0) return baseNow * bps / BPS;
+        uint256 base = _base * supply / _supplyThen;
+        uint256 capacity = (base < baseNow ? base : baseNow) * bps / BPS;
+        uint256 grown = left * supply / _supplyThen + capacity * (block.timestamp - _actedAt) / DAY;
+        return grown < capacity ? grown : capacity;
+    }
+
+    function read(Vm.Log[] calldata logs) external {
+        for (uint256 i; i < logs.length; ++i) {
+            Vm.Log calldata entry = logs[i];
+            if (entry.emitter == GUARD) _readGuard(entry);
+            else if (entry.emitter == VAULT) _readVault(entry);
+            else _readOther(entry);
+        }
+    }
+
+    function _readGuard(Vm.Log calldata entry) private {
+        if (_advances[entry.topics[0]]) ++epoch;
+        if (entry.topics[0] == keccak256("PausedSet(bool)")) paused = abi.decode(entry.data, (bool));
+        if (entry.topics[0] == keccak256("LimitsSet((uint16,uint16,uint16,uint16,uint16,uint16,uint32))")) {
+            _limits = abi.decode(entry.data, (Limits));
+        }
+    }
+
+    function _readVault(Vm.Log calldata entry) private {
+        bytes32 topic = entry.topics[0];
+        if (_advances[topic]) ++epoch;
+        if (topic == keccak256("Transfer(address,address,uint256)")) {
+            _readShares(entry);
+        } else if (topic == keccak256("Deposit(address,address,uint256,uint256)")) {
+            _held[0] += int256(_first(entry.data));
+        } else if (topic == keccak256("Withdraw(address,address,address,uint256,uint256)")) {
+            _held[0] -= int256(_first(entry.data));
+        } else if (
+            topic == keccak256("DepositedInKind(address,address,uint256,uint256[])")
+                || topic == keccak256("Deposited(address,address,uint256,uint256[])")
+        ) {
+            (, uint256[] memory amounts) = abi.decode(entry.data, (uint256, uint256[]));
+            for (uint256 i; i < amounts.length; ++i) {
+                _held[i] += int256(amounts[i]);
+            }
+        } else if (topic == keccak256("RedeemedInKind(address,address,address,uint256,uint256[])")) {
+            (, uint256[] memory amounts) = abi.decode(entry.data, (uint256, uint256[]));
+            for (uint256 i; i < amounts.length; ++i) {
+                _held[i] -= int256(amounts[i]);
+            }
+            _repaid = 0; // the leaver paid it
+        } else if (topic == IKeeperVault.LegExecuted.selector) {
+            _readLeg(entry);
+        } else if (topic == IKeeperVault.IntentExecuted.selector) {
+            _readAction(entry);
+        }
+    }
+
+    function _readShares(Vm.Log calldata entry) private {
+        if (entry.topics[1] == 0) supply += _first(entry.data);
+        if (entry.topics[2] == 0) supply -= _first(entry.data);
+    }
+
+    function _readLeg(Vm.Log calldata entry) private {
+        address tokenIn = _address(entry.topics[2]);
+        (address tokenOut, uint256 amountIn, uint256 amountOut) = abi.decode(entry.data, (address, uint256, uint256));
+        for (uint256 i; i < _tokens.length; ++i) {
+            if (_tokens[i] == tokenIn) {
+                _held[i] -= int256(amountIn);
+                (uint256 price, uint256 priceBase) = (_priceX(tokenIn), _priceX(_tokens[0]));
+                _sold += (amountIn * price + priceBase - 1) / priceBase;
+            }
+            if (_tokens[i] == tokenOut) _held[i] += int256(amountOut);
+        }
+    }
+
+    function _readAction(Vm.Log calldata entry) private {
+        (uint256 navBefore, uint256 navAfter) = abi.decode(entry.data, (uint256, uint256));
+        uint256 loss = navBefore > navAfter ? navBefore - navAfter : 0;
+        _lossLeft = _available(_lossLeft, _limits.dailyLossBps, navBefore) - loss;
+        uint256 sellable = _available(_turnoverLeft, _limits.dailyTurnoverBps, navBefore);
+        _turnoverLeft = sellable > _sold ? sellable - _sold : 0;
+        (_base, _supplyThen, _actedAt) = (navAfter, supply, block.timestamp);
+        if (_repaid > 0) _held[1] -= int256(_repaid);
+        (_sold, _repaid) = (0, 0);
+    }
+
+    /// @dev What a Uniswap V3 pool and Aave log about the vault.
+    function _readOther(Vm.Log calldata entry) private {
+        bytes32 topic = entry.topics[0];
+        if (topic == keccak256("Collect(address,address,int24,int24,uint128,uint128)")) {
+            if (_address(entry.topics[1]) != VAULT) return;
+            (, uint256 amount0, uint256 amount1) = abi.decode(entry.data, (address, uint256, uint256));
+            (int256 first, int256 second) = _ordered(entry.emitter, amount0, amount1);
+            (_held[0], _held[1]) = (_held[0] + first, _held[1] + second);
+        } else if (topic == keccak256("Mint(address,address,int24,int24,uint128,uint256,uint256)")) {
+            (address sender,, uint256 amount0, uint256 amount1) =
+                abi.decode(entry.data, (address, uint256, uint256, uint256));
+            if (sender != VAULT) return;
+            (int256 first, int256 second) = _ordered(entry.emitter, amount0, amount1);
+            (_held[0], _held[1]) = (_held[0] - first, _held[1] - second);
+        } else if (topic == keccak256("Supply(address,address,address,uint256,uint16)")) {
+            (address user, uint256 amount) = abi.decode(entry.data, (address, uint256));
+            if (user == VAULT) _held[0] -= int256(amount);
+        } else if (topic == keccak256("Withdraw(address,address,address,uint256)")) {
+            if (_address(entry.topics[2]) == VAULT) _held[0] += int256(_first(entry.data));
+        } else if (topic == keccak256("Borrow(address,address,address,uint256,uint8,uint256,uint16)")) {
+            (address user, uint256 amount) = abi.decode(entry.data, (address, uint256));
+            if (user == VAULT) _held[1] += int256(amount);
+        } else if (topic == keccak256("Repay(address,address,address,uint256,bool)")) {
+            if (_address(entry.topics[3]) == VAULT) _repaid += _first(entry.data);
+        } else if (topic == keccak256("FlashLoan(address,address,address,uint256,uint8,uint256,uint16)")) {
+            (,,, uint256 premium) = abi.decode(entry.data, (address, uint256, uint8, uint256));
+            if (_address(entry.topics[1]) == VAULT) _repaid += premium;
+        }
+    }
+
+    function _ordered(address pool, uint256 amount0, uint256 amount1) private view returns (int256, int256) {
+        (int256 first, int256 second) = (int256(amount0), int256(amount1));
+        return IPool2Tokens(pool).token0() == _tokens[0] ? (first, second) : (second, first);
+    }
+
+    /// @dev One raw unit of a token, times 1e36, from its feed.
+    function _priceX(address token) private view returns (uint256) {
+        (, int256 answer,,,) = WorldFeed(_feeds[token]).latestRoundData();
+        return uint256(answer) * 10 ** (28 - IDecimals(token).decimals());
+    }
+
+    function _address(bytes32 topic) private pure returns (address) {
+        return address(uint160(uint256(topic)));
+    }
+
+    function _first(bytes calldata data) private pure returns (uint256) {
+        return abi.decode(data[:32], (uint256));
+    }
+}
+
+interface IDecimals {
+    function decimals() external view returns (uint8);
+}

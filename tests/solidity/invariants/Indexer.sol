@@ -20,6 +20,8 @@ contract Indexer {
     uint64 public epoch;
     uint256 public supply;
     bool public paused;
+    /// @notice When fees were last collected, or the beginning.
+    uint256 public feesAt;
     address[] private _tokens;
     /// @dev Below zero only while an action spends a flash loan, which is logged after it.
     int256[] private _held;
@@ -48,6 +50,7 @@ contract Indexer {
             _held.push(int256(held[i]));
             _feeds[_tokens[i]] = vault.feedOf(_tokens[i]).aggregator;
         }
+        feesAt = block.timestamp;
         bytes32[13] memory acts = [
             IKeeperVault.IntentExecuted.selector,
             keccak256("OwnerSet(address)"),
@@ -136,6 +139,8 @@ contract Indexer {
                 _held[i] -= int256(amounts[i]);
             }
             _repaid = 0; // the leaver paid it
+        } else if (topic == keccak256("FeesCollected(uint256[2])")) {
+            feesAt = block.timestamp;
         } else if (topic == IKeeperVault.LegExecuted.selector) {
             _readLeg(entry);
         } else if (topic == IKeeperVault.IntentExecuted.selector) {

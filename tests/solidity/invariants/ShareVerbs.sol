@@ -50,7 +50,9 @@ abstract contract UserVerbs is Verbs {
         }
         Standing memory afterwards = _stand(who, prices, priced);
         _note(_law().epoch() == epochBefore, Law.K7);
-        _note((afterwards.nav + 1 + DUST) * before.supply >= (before.nav + 1) * afterwards.supply, Law.S3);
+        _note(
+            (afterwards.nav + DUST) * before.supply + DUST * afterwards.supply >= before.nav * afterwards.supply, Law.S3
+        );
         if (priced && before.nav > 0) {
             uint256 most = Math.mulDiv(before.budget + 3, afterwards.nav, before.nav, Math.Rounding.Ceil);
             _note(afterwards.budget <= most + DUST, Law.B5);
@@ -115,19 +117,18 @@ abstract contract UserVerbs is Verbs {
 
     /// @notice Somebody borrows from a pool, comes to the vault and goes, and pays back.
     function flash(uint256 dollars, uint256 how) external verb {
-        uint256 amount = _usd(_held()[0], _bound(dollars, 1_000, 5_000_000));
-        bool first = IPoolV3(v3UsdcWeth).token0() == address(_held()[0]);
-        IFlashPool(v3UsdcWeth).flash(carol, first ? amount : 0, first ? 0 : amount, abi.encode(amount, how));
+        uint256 amount = _usd(weth, _bound(dollars, 1_000, 5_000_000));
+        bool first = IPoolV3(v3WbtcWeth).token0() == address(weth);
+        IFlashPool(v3WbtcWeth).flash(carol, first ? amount : 0, first ? 0 : amount, abi.encode(amount, how));
     }
 
     function uniswapV3FlashCallback(uint256 fee0, uint256 fee1, bytes calldata data) external {
         (uint256 amount, uint256 how) = abi.decode(data, (uint256, uint256));
-        _fund(carol, 0);
+        _fund(carol, 20_000_000); // what else it takes is borrowed elsewhere
         uint256[] memory before = _wallet(carol);
-        _comeAndGo(carol, amount, how);
+        _comeAndGo(carol, Math.mulDiv(amount, _priceX(weth), _priceX(_held()[0])), how);
         _note(_difference(before, _wallet(carol), _prices()) <= 0, Law.S11);
-        WorldToken base = _held()[0];
-        base.mint(msg.sender, amount + fee0 + fee1);
+        weth.mint(msg.sender, amount + fee0 + fee1);
     }
 
     /// @notice Somebody comes by one door and goes by another in the same block.

@@ -275,11 +275,6 @@ abstract contract Verbs is Campaign {
         byOthers += int256(nav) - int256(_navThen);
     }
 
-    /// @dev What net asset value may fall by when others act or time passes: interest, roundings.
-    function _erodes() internal view virtual returns (uint256) {
-        return 0;
-    }
-
     /// @dev Time inside another verb.
     function _idle(uint256 elapsed) internal {
         uint256 before = _kept().nav();

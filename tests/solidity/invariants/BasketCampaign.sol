@@ -163,7 +163,7 @@ contract BasketCampaign is ShareVerbs, BasketWorld {
         if (seed % 16 == 2) order.deadline = uint64(order.deadline - 1_300 + more % 2_000);
         if (seed % 16 == 3) order.expectedStateHash = bytes32(more);
         if (seed % 4 == 0) order.minNavAfter = _kept().nav() * (9_970 + more % 40) / 10_000;
-        Leg[] memory legs = new Leg[](1 + (seed >> 8) % 4);
+        Leg[] memory legs = new Leg[](1 + (seed >> 8) % 3);
         for (uint256 i; i < legs.length; ++i) {
             legs[i] = _randomLeg(uint256(keccak256(abi.encode(seed, more, i))));
         }
@@ -172,11 +172,11 @@ contract BasketCampaign is ShareVerbs, BasketWorld {
     }
 
     function _randomLeg(uint256 seed) private view returns (Leg memory leg) {
-        (address pool, bool v2) = _poolAt(seed % 7 < 3 ? seed % 3 : seed % 5);
+        (address pool, bool v2) = _poolAt(seed % 8 < 6 ? seed % 3 : seed % 5);
         WorldToken token = [usdc, weth, wbtc, link][(seed >> 16) % 4];
         if ((seed >> 32) % 16 != 0) token = WorldToken(_sideOf(pool, (seed >> 48) % 2 == 0));
         uint256 held = vault.holdings()[token == usdc ? 0 : token == weth ? 1 : 2];
-        uint256 amount = held * ((seed >> 64) % 300) / 1_000;
+        uint256 amount = held * ((seed >> 64) % 120) / 1_000;
         if (token == link) amount = type(uint256).max;
         return _leg((seed >> 96) % 32 == 0 ? 3 : v2 ? V2 : V3, pool, token, amount);
     }

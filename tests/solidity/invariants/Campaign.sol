@@ -10,6 +10,7 @@ import {Markets} from "../Markets.sol";
 import {Indexer} from "./Indexer.sol";
 import {Law} from "./Law.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Vm} from "forge-std/Vm.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @notice What the prices do. Still: never move. Moving: by feed rounds, and the pools follow. Off: the feeds stand and
@@ -245,9 +246,12 @@ abstract contract Campaign is Markets {
         internal
         returns (bool ok, bytes memory answer)
     {
+        indexer.read(vm.getRecordedLogs());
         vm.prank(caller);
         (ok, answer) = target.call(data);
-        if (!ok) _note(_typed(answer), Law.K13);
+        Vm.Log[] memory logs = vm.getRecordedLogs(); // forge records what a reverted call logged, too
+        if (ok) indexer.read(logs);
+        else _note(_typed(answer), Law.K13);
     }
 
     /// @dev The whole verb is refused; but a refusal that is not typed is kept.

@@ -2,6 +2,8 @@
 pragma solidity 0.8.30;
 
 import {IPool2Tokens} from "../../../contracts/interfaces/External.sol";
+import {Charter} from "../../../contracts/guard/Charter.sol";
+import {Roles} from "../../../contracts/guard/Roles.sol";
 import {GuardedVault} from "../../../contracts/vaults/GuardedVault.sol";
 import {IKeeperVault, Limits} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {WorldFeed} from "../../../contracts/world/WorldFeed.sol";
@@ -38,9 +40,6 @@ contract Indexer {
     uint256 private _sold;
     uint256 private _repaid;
 
-    /// @dev Each of these means that the epoch advanced by one.
-    mapping(bytes32 topic => bool) private _advances;
-
     constructor(IKeeperVault vault, uint256 supply_) {
         (VAULT, GUARD) = (address(vault), GuardedVault(address(vault)).guard());
         (epoch, supply, paused) = (vault.guardState().epoch, supply_, vault.guardState().paused);
@@ -51,25 +50,6 @@ contract Indexer {
             _feeds[_tokens[i]] = vault.feedOf(_tokens[i]).aggregator;
         }
         feesAt = block.timestamp;
-        bytes32[13] memory acts = [
-            IKeeperVault.IntentExecuted.selector,
-            keccak256("OwnerSet(address)"),
-            keccak256("CuratorSet(address)"),
-            keccak256("KeeperSet(address,bool)"),
-            keccak256("SentinelSet(address,bool)"),
-            keccak256("PausedSet(bool)"),
-            keccak256("FeedSet(address,(address,uint32,int256,int256))"),
-            keccak256("VenueAdded(uint8,address)"),
-            keccak256("VenueRemoved(address)"),
-            keccak256("LimitsSet((uint16,uint16,uint16,uint16,uint16,uint16,uint32))"),
-            keccak256("EntryFeeSet(uint16)"),
-            keccak256("WeightsSet(uint16[],uint16)"),
-            keccak256("WidthSet(int24,int24)")
-        ];
-        for (uint256 i; i < acts.length; ++i) {
-            _advances[acts[i]] = true;
-        }
-        _advances[keccak256("HealthFactorBandSet(uint256,uint256)")] = true;
     }
 
     function holdings() external view returns (uint256[] memory found) {
@@ -109,16 +89,13 @@ contract Indexer {
     }
 
     function _readGuard(Vm.Log calldata entry) private {
-        if (_advances[entry.topics[0]]) ++epoch;
-        if (entry.topics[0] == keccak256("PausedSet(bool)")) paused = abi.decode(entry.data, (bool));
-        if (entry.topics[0] == keccak256("LimitsSet((uint16,uint16,uint16,uint16,uint16,uint16,uint32))")) {
-            _limits = abi.decode(entry.data, (Limits));
-        }
+        if (entry.topics[0] == Roles.EpochAdvanced.selector) epoch = uint64(uint256(entry.topics[1]));
+        if (entry.topics[0] == Roles.PausedSet.selector) paused = abi.decode(entry.data, (bool));
+        if (entry.topics[0] == Charter.LimitsSet.selector) _limits = abi.decode(entry.data, (Limits));
     }
 
     function _readVault(Vm.Log calldata entry) private {
         bytes32 topic = entry.topics[0];
-        if (_advances[topic]) ++epoch;
         if (topic == keccak256("Transfer(address,address,uint256)")) {
             _readShares(entry);
         } else if (topic == keccak256("Deposit(address,address,uint256,uint256)")) {

@@ -133,8 +133,8 @@ contract RangeCampaign is UserVerbs, RangeWorld {
     }
 
     function leave(uint256 which, uint256 permille) external verb {
-        address who = _user(which);
-        uint256 shares = vault.balanceOf(who) * _bound(permille, 1, who == alice ? 500 : 1_000) / 1_000;
+        address who = _holder(which);
+        uint256 shares = Math.ceilDiv(vault.balanceOf(who) * _bound(permille, 1, _mostOf(who)), 1_000);
         _leaveAs(who, shares, _prices(), true);
     }
 
@@ -262,7 +262,8 @@ contract RangeCampaign is UserVerbs, RangeWorld {
         if (seed % 16 == 3) order.expectedStateHash = bytes32(more);
         if (seed % 4 == 0) order.minNavAfter = vault.nav() * (9_970 + more % 40) / 10_000;
         Leg[] memory legs = seed % 5 < 2 ? _noLegs() : _swap(more | 1);
-        RangeMove memory move = _around(int24(int256(seed >> 16) % 4_000), int24(int256(more >> 16) % 3_000));
+        RangeMove memory move =
+            _around(int24(int256((seed >> 16) % 4_000)), int24(int256((more >> 16) % 3_000)) - 1_500);
         if ((seed >> 64) % 8 == 0) move.tickLower += int24(int256(more % 3));
         if ((seed >> 72) % 8 == 0) move.minLiquidity = uint128(_strength() * (990 + more % 20) / 1_000);
         address caller = seed % 16 == 4 ? _user(more) : keeper;

@@ -8,6 +8,7 @@ import {World} from "./Campaign.sol";
 import {Law} from "./Law.sol";
 import {Verbs} from "./Verbs.sol";
 import {ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 interface IFlashPool {
@@ -29,6 +30,17 @@ abstract contract UserVerbs is Verbs {
 
     function _user(uint256 which) internal view returns (address) {
         return which % 3 == 0 ? alice : which % 3 == 1 ? bob : carol;
+    }
+
+    /// @dev Somebody who has shares.
+    function _holder(uint256 which) internal view returns (address who) {
+        who = _user(which);
+        if (IERC20(address(_kept())).balanceOf(who) == 0) who = alice;
+    }
+
+    /// @dev Thousandths of his shares that somebody takes out at once: Alice always stays.
+    function _mostOf(address who) internal view returns (uint256) {
+        return who == alice ? 500 : 1_000;
     }
 
     /// @dev Something of the kind that no deposit or exit may lower, apart from its value.
@@ -173,16 +185,16 @@ abstract contract ShareVerbs is UserVerbs {
     }
 
     function withdraw(uint256 which, uint256 permille) external verb {
-        address who = _user(which);
-        uint256 assets = _vault4626().maxWithdraw(who) * _bound(permille, 1, 1_000) / 1_000;
+        address who = _holder(which);
+        uint256 assets = _vault4626().maxWithdraw(who) * _bound(permille, 1, _mostOf(who)) / 1_000;
         uint256 preview = _vault4626().previewWithdraw(assets);
         bytes memory answer = _leaveInBase(who, abi.encodeCall(ERC4626.withdraw, (assets, who, who)));
         _note(abi.decode(answer, (uint256)) == preview, Law.S5);
     }
 
     function redeem(uint256 which, uint256 permille) external verb {
-        address who = _user(which);
-        uint256 shares = _vault4626().maxRedeem(who) * _bound(permille, 1, 1_000) / 1_000;
+        address who = _holder(which);
+        uint256 shares = _vault4626().maxRedeem(who) * _bound(permille, 1, _mostOf(who)) / 1_000;
         uint256 preview = _vault4626().previewRedeem(shares);
         bytes memory answer = _leaveInBase(who, abi.encodeCall(ERC4626.redeem, (shares, who, who)));
         _note(abi.decode(answer, (uint256)) == preview, Law.S5);
@@ -200,8 +212,9 @@ abstract contract ShareVerbs is UserVerbs {
 
     /// @notice Out in every token.
     function leave(uint256 which, uint256 permille) external verb {
-        address who = _user(which);
-        uint256 shares = _vault4626().balanceOf(who) * _bound(permille, 1, who == alice ? 500 : 1_000) / 1_000;
+        address who = _holder(which);
+        uint256 shares =
+            Math.ceilDiv(IERC20(address(_kept())).balanceOf(who) * _bound(permille, 1, _mostOf(who)), 1_000);
         _prepareToLeave(who, shares);
         _visit(who, _leaveInKindData(who, shares), _prices(), true);
     }
@@ -228,17 +241,13 @@ abstract contract ShareVerbs is UserVerbs {
         bool none = vault_.maxDeposit(bob) == 0 && vault_.maxMint(bob) == 0 && vault_.maxWithdraw(alice) == 0
             && vault_.maxRedeem(alice) == 0;
         _note(none, Law.S6);
-        _fund(bob, 1_000);
-        (bool ok,) = _call(bob, abi.encodeCall(ERC4626.deposit, (_usdBase(100), bob)));
+        uint256 assets = 100 * 10 ** (_held()[0].decimals() - 3);
+        _held()[0].mint(bob, assets);
+        (bool ok,) = _call(bob, abi.encodeCall(ERC4626.deposit, (assets, bob)));
         _note(!ok, Law.S6);
         (ok,) = _call(alice, abi.encodeCall(ERC4626.redeem, (1e15, alice, alice)));
         _note(!ok, Law.S6);
         vault_.totalAssets(); // C-42: it answers
-    }
-
-    /// @dev About so many dollars of the base asset, without asking a feed that may be broken.
-    function _usdBase(uint256 dollars) private view returns (uint256) {
-        return dollars * 10 ** (_held()[0].decimals() - 3);
     }
 
     /// @dev Base or kind in, base or kind out.

@@ -112,6 +112,8 @@ class Service:
                     self.listener.notice(f"intent {outcome.intent_id}: {outcome.status} {outcome.reason}".rstrip())
         for report in keeper.tick(self.live, allowed):
             self.listener.report(report)
+        for said in keeper.notices():
+            self.listener.notice(said)
 
     def _allowed_now(self) -> Allowed:
         """What the stop file allows; says so when that has changed."""

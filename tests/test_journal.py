@@ -180,15 +180,15 @@ def _round(token: Address, number: int, at: int, answer: int, problem: str = "")
 
 def test_prices_are_kept_once_a_round_and_returned_in_order(journal: Journal) -> None:
     big = 2**79  # round ids are uint80
-    journal.ticks.add_rounds(1, [_round(A, big + 1, 20, 150_000_000), _round(B, 1, 15, 10**30)])
-    journal.ticks.add_rounds(1, [_round(A, big + 1, 20, 150_000_000), _round(A, big, 10, 50_000_000)])
-    journal.ticks.add_rounds(1, [_round(A, big + 2, 25, 1, problem="stale")])
-    journal.ticks.add_rounds(2, [_round(A, 7, 21, 7)])
+    journal.past.add_rounds(1, [_round(A, big + 1, 20, 150_000_000), _round(B, 1, 15, 10**30)])
+    journal.past.add_rounds(1, [_round(A, big + 1, 20, 150_000_000), _round(A, big, 10, 50_000_000)])
+    journal.past.add_rounds(1, [_round(A, big + 2, 25, 1, problem="stale")])
+    journal.past.add_rounds(2, [_round(A, 7, 21, 7)])
     a = Series(A, (Timestamp(10), Timestamp(20)), (0.5, 1.5))
     b = Series(B, (Timestamp(15),), (1e22,))
-    assert journal.ticks.series(1, [B, A], Timestamp(30)) == (b, a)
-    assert journal.ticks.series(1, [A], Timestamp(19)) == (Series(A, (Timestamp(10),), (0.5,)),)
-    assert journal.ticks.series(1, [A], Timestamp(30), Timestamp(11)) == (Series(A, (Timestamp(20),), (1.5,)),)
+    assert journal.past.series(1, [B, A], Timestamp(30)) == (b, a)
+    assert journal.past.series(1, [A], Timestamp(19)) == (Series(A, (Timestamp(10),), (0.5,)),)
+    assert journal.past.series(1, [A], Timestamp(30), Timestamp(11)) == (Series(A, (Timestamp(20),), (1.5,)),)
 
 
 def test_pruning_keeps_what_is_still_referred_to(journal: Journal) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from keeper.forecast.bars import HOUR_S, Bars, tail
+from keeper.forecast.bars import HOUR_S, Array, Bars, tail
 from keeper.forecast.believed import annual_volatility, mood, named, ranged, volatilities
 from keeper.forecast.contest import HAR, LEARNED, MEAN, RANGED, REACTIVE
 from keeper.forecast.har import Har, har_rate
@@ -14,7 +14,7 @@ from keeper.forecast.ladder import FLOOR, LONGEST, last_row
 from keeper.forecast.learned import Network, correction, inputs, network_name
 from keeper.forecast.numbers import from_fit
 from keeper.forecast.sight import DAY_H, SHORT, Seen, grid, plain, see, tick_rate
-from keeper.model import Beliefs, Candles, History, Series, TokenBelief
+from keeper.model import Beliefs, Candles, History, Series, TokenBelief, Variance
 from keeper.units import Address
 
 
@@ -64,29 +64,34 @@ def _seen_anew(
 
 
 def _refreshed(old: TokenBelief, seen: Seen, bars: Bars, networks: Mapping[tuple[str, int], Network]) -> TokenBelief:
-    rates = _rates(old, bars, networks)
+    best = RANGED if ranged(old.fits) else HAR
+    rows = {name: last_row(bars, name == RANGED) for name in {HAR, best}}
+    rates = _rates(old, bars, rows, best, networks)
     reactive = tick_rate(seen.ticks)
     fresh = []
     for v in old.variances:
         rate = reactive if v.model == REACTIVE else rates.get((v.model, v.horizon_s), math.nan)
-        fresh.append(replace(v, variance=rate * (v.horizon_s // HOUR_S)) if math.isfinite(rate) else v)
+        usable = math.isfinite(rate)
+        fresh.append(Variance(v.model, v.horizon_s, rate * (v.horizon_s // HOUR_S)) if usable else v)
     return replace(
         old,
         variances=tuple(fresh),
-        regime=mood(old.fits, last_row(bars, ranged(old.fits)), bars),
+        regime=mood(old.fits, rows[best], bars),
         last_at=seen.last_at,
     )
 
 
-def _rates(old: TokenBelief, bars: Bars, networks: Mapping[tuple[str, int], Network]) -> dict[tuple[str, int], float]:
+def _rates(
+    old: TokenBelief,
+    bars: Bars,
+    rows: Mapping[str, Array],
+    best: str,
+    networks: Mapping[tuple[str, int], Network],
+) -> dict[tuple[str, int], float]:
     """Variance an hour by (model, horizon): log-HAR's, and the network's correction of it where that was fitted."""
-    rows = {HAR: last_row(bars, False)}
-    if ranged(old.fits):
-        rows[RANGED] = last_row(bars, True)
     rates = {
         (f.model, f.horizon_s): float(har_rate(from_fit(Har, f), rows[f.model])) for f in old.fits if f.model in rows
     }
-    best = RANGED if RANGED in rows else HAR
     corrected = {v.horizon_s for v in old.variances if v.model == LEARNED}
     if corrected:
         x = inputs(bars)[-1:]

@@ -3,16 +3,18 @@
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from keeper.forecast.bars import Array
 from keeper.forecast.scores import brier, qlike, score
+from keeper.forecast.sight import DEAD_S
 from keeper.model import Forecast, Resolved, Score, Series
 from keeper.units import Timestamp
 
-LATE_S = 7_200
-"""A price this long after the end of a horizon no longer tells what it was then."""
+UNSEEN_S = 7_200
+"""Whoever did not look for longer may have missed a touch."""
 FREQUENCY = "frequency"
 MEAN_SQUARE = "mean square"
 
@@ -24,15 +26,19 @@ def resolve(
     forecast: Forecast,
     issued_at: Timestamp,
     series: Sequence[Series],
+    until: Timestamp,
     seen: Mapping[str, Path],
     acted_at: Timestamp | None = None,
 ) -> Resolved | None:
-    """What came of `forecast`; None until its horizon has ended and every token has a price from about then.
+    """What came of `forecast`; None until its horizon has ended, and where a token's feed was dead at either end.
 
-    `seen` are the quantities as they were read, the last before `issued_at` included. When the vault was rebalanced at
-    `acted_at` within the horizon its touches are left out: nobody knows what would have come.
+    `series` are all prices up to `until`. `seen` are the quantities as they were read, the last before `issued_at`
+    included; one that nobody looked at for UNSEEN_S is left out. When the vault was moved at `acted_at` within the
+    horizon its touches are left out: nobody knows what would have come.
     """
     end = Timestamp(issued_at + forecast.horizon_s)
+    if until < end:
+        return None
     held = {s.token: s for s in series}
     within = {one.token: one for one in forecast.intervals}
     moves = []
@@ -46,7 +52,7 @@ def resolve(
     undisturbed = acted_at is None or not issued_at < acted_at <= end
     for touch in forecast.touches if undisturbed else ():
         values = _between(seen.get(touch.quantity, ()), issued_at, end)
-        if len(values) < 2:
+        if not values:
             continue
         below = touch.barrier <= values[0]
         hit = min(values) <= touch.barrier if below else max(values) >= touch.barrier
@@ -55,21 +61,24 @@ def resolve(
 
 
 def _move(series: Series, start: Timestamp, end: Timestamp) -> float | None:
-    """Log return from the last price at `start` to the last at `end`; None when either is unknown or too old."""
+    """Log return from the last price at `start` to the last at `end`; None when either is unknown or of a dead feed."""
     times = series.timestamps
     first, last = bisect_right(times, start) - 1, bisect_right(times, end) - 1
-    if first < 0 or times[-1] < end or end - times[last] > LATE_S or last == first:
+    if first < 0 or start - times[first] > DEAD_S or end - times[last] > DEAD_S:
         return None
     return math.log(series.prices[last] / series.prices[first])
 
 
 def _between(path: Path, start: Timestamp, end: Timestamp) -> list[float]:
-    """The value at `start` and all up to `end`; empty when the path does not reach both."""
+    """The value at `start` and all up to `end`; empty when nobody looked for long, or not to the end."""
     times = [t for t, _ in path]
     first = bisect_right(times, start) - 1
-    if first < 0 or times[-1] < end:
+    if first < 0 or times[-1] < end - UNSEEN_S:
         return []
-    return [value for _, value in path[first : bisect_right(times, end)]]
+    last = bisect_right(times, end)
+    if any(b - a > UNSEEN_S for a, b in pairwise((*times[first:last], end))):
+        return []
+    return [value for _, value in path[first:last]]
 
 
 def judge(resolved: Sequence[Resolved], seed: int) -> tuple[Score, ...]:

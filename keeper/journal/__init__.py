@@ -1,14 +1,16 @@
-"""The durable record: values by content hash, ticks, prices, intents; SQLite by default, PostgreSQL by URL."""
+"""The durable record: values by content hash, ticks, intents, the past and forecasts; SQLite, or PostgreSQL by URL."""
 
 from types import TracebackType
 
 from keeper.codec import MODEL, Codec
 from keeper.journal.blobs import Blobs
 from keeper.journal.database import Database
+from keeper.journal.forecasts import Believed, Counts, Forecasts, Issued
 from keeper.journal.intents import IntentTable
+from keeper.journal.past import FILE, Held, Past, Scan
 from keeper.journal.ticks import Tick, Ticks
 
-__all__ = ["Journal", "Tick", "open_journal"]
+__all__ = ["FILE", "Believed", "Counts", "Held", "Issued", "Journal", "Scan", "Tick", "open_journal"]
 
 
 class Journal:
@@ -20,6 +22,8 @@ class Journal:
         self.blobs = Blobs(database, codec)
         self.ticks = Ticks(database, self.blobs)
         self.intents = IntentTable(database, codec)
+        self.past = Past(database)
+        self.forecasts = Forecasts(database, self.blobs, codec)
 
     def __enter__(self) -> "Journal":
         return self

@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections import OrderedDict
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, exists, insert, select
@@ -18,6 +19,9 @@ PART_BYTES = 1_000
 """A value inside another, this long or longer as JSON, is stored on its own: an unchanged pool costs nothing."""
 _MAX_BYTES = 200_000_000
 _REFERENCE = "#"
+_SMALL, _SMALL_KEPT, _LARGE_KEPT = 50_000, 256, 2
+"""Bytes of a small value, and how many of either size are remembered as stored; held, so that their ids stay theirs."""
+_Known = tuple[object, Any, Hash]
 
 
 class Blobs:
@@ -26,14 +30,27 @@ class Blobs:
     def __init__(self, database: Database, codec: Codec) -> None:
         self._database = database
         self._codec = codec
+        self._small: OrderedDict[int, _Known] = OrderedDict()
+        self._large: OrderedDict[int, _Known] = OrderedDict()
 
     def store(self, value: object, kind: Any = None) -> Hash:
-        """Stores a value (of `kind`, else its own class) and returns its content hash. Raises Halt."""
+        """Stores a value (of `kind`, else its own class) and returns its content hash. Raises Halt.
+
+        Values are frozen, so the same object again needs no work: a tick stores its block once, not once a vault.
+        """
+        known = self._small.get(id(value)) or self._large.get(id(value))
+        if known is not None and known[0] is value and known[1] is kind:
+            return known[2]
         tree = self._codec.encode(value, kind)
-        key = text_hash(canonical(tree))
+        text = canonical(tree)
+        key = text_hash(text)
         with self._database.writing() as connection:
             if not _has(connection, key):
                 self._put(connection, key, tree)
+        kept, most = (self._small, _SMALL_KEPT) if len(text) <= _SMALL else (self._large, _LARGE_KEPT)
+        kept[id(value)] = value, kind, key
+        if len(kept) > most:
+            kept.popitem(last=False)
         return key
 
     def load(self, kind: type[T], key: Hash) -> T:
@@ -48,12 +65,15 @@ class Blobs:
             raise Halt(f"the journal's record {key} cannot be read by this version: {error}") from error
 
     def sweep(self, connection: Connection) -> int:
-        """Deletes values that no tick and no other value refers to; how many."""
+        """Deletes values that no tick, no other value and no table of VALUE_TABLES refers to; how many."""
         used_by_ticks = [exists().where(schema.ticks.c[name] == schema.blobs.c.hash) for name in schema.TICK_BLOBS]
+        used = (*used_by_ticks, *(exists().where(t.c.value == schema.blobs.c.hash) for t in schema.VALUE_TABLES))
         used_by_blobs = exists().where(schema.blob_parts.c.part == schema.blobs.c.hash)
+        self._small.clear()
+        self._large.clear()
         gone = 0
         while True:
-            orphans = delete(schema.blobs).where(~used_by_blobs, *(~used for used in used_by_ticks))
+            orphans = delete(schema.blobs).where(~used_by_blobs, *(~one for one in used))
             found = connection.execute(orphans).rowcount
             gone += found
             if not found:

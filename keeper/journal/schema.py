@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -127,3 +128,75 @@ moves = Table(
     Column("seen", String(16)),
     Column("state", String(16), nullable=False),
 )
+
+candles = Table(
+    "candles",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True),
+    Column("token", String(42), primary_key=True),
+    Column("source", String(80), primary_key=True),  # a pool's address, or a file's name
+    Column("ends", BigInteger, primary_key=True),  # a multiple of an hour
+    *(Column(name, Float, nullable=False) for name in ("opened", "high", "low", "closed")),
+)
+
+levels = Table(
+    "levels",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("ends", BigInteger, primary_key=True),  # a multiple of an hour
+    Column("value", Float, nullable=False),
+    Column("low", Float, nullable=False),
+)
+
+scans = Table(
+    "scans",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True),
+    Column("source", String(80), primary_key=True),  # what was asked: "rounds 0x…", "swaps 0x…", "rates 0x…", "gas"
+    Column("since", BigInteger, nullable=False),  # what has been read reaches from here, a time …
+    Column("until", BigInteger, nullable=False),  # … to here, a block or a time
+    Column("note", Text, nullable=False),  # why it reaches no further back
+)
+
+beliefs = Table(
+    "beliefs",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),  # wall clock, seconds
+    Column("fitted_at", BigInteger, nullable=False),
+    Column("fingerprint", String(66), nullable=False),  # of the data
+    _blob("value"),  # its hash is the fingerprint of the models
+    Column("note", Text, nullable=False),
+    Index("beliefs_by_chain", "chain_id", "id"),
+)
+
+forecasts = Table(
+    "forecasts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("vault", String(42), nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("model", String(80), nullable=False),
+    _blob("value"),
+    Column("outcome", String(8)),  # "known", "lost"; nothing while its horizon has not ended
+    Column("resolved", Text),  # canonical JSON of a Resolved
+    UniqueConstraint("chain_id", "vault", "issued_at", name="one_forecast_a_moment"),
+    Index("forecasts_open", "chain_id", "outcome", "ends_at"),
+)
+
+watched = Table(
+    "watched",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True),
+    Column("vault", String(42), primary_key=True),
+    Column("quantity", String(80), primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("value", Float, nullable=False),
+)
+
+VALUE_TABLES = (beliefs, forecasts)
+"""Tables whose column `value` names a stored value."""

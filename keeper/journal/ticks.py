@@ -1,7 +1,6 @@
-"""Ticks and prices to rows and back: what was seen, what was decided, and on which arguments."""
+"""Ticks to rows and back: what was decided, when, and on which arguments."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Row, delete, insert, select
@@ -9,10 +8,7 @@ from sqlalchemy import Row, delete, insert, select
 from keeper.journal import schema
 from keeper.journal.blobs import Blobs
 from keeper.journal.database import Database
-from keeper.model import Round, Series
 from keeper.units import Address, BlockNumber, Hash, Timestamp
-
-_ALWAYS = Timestamp(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class Tick:
 
 
 class Ticks:
-    """The recorded ticks and the prices seen in them."""
+    """The recorded ticks."""
 
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
@@ -79,41 +75,6 @@ class Ticks:
             chosen = chosen.where(schema.ticks.c.chain_id == chain_id)
         with self._database.reading() as connection:
             return tuple(_tick(row) for row in connection.execute(chosen))
-
-    def add_rounds(self, chain_id: int, rounds: Sequence[Round]) -> None:
-        """Keeps each usable round once; a price is that of one whole token in the quote currency."""
-        prices = schema.prices
-        with self._database.writing() as connection:
-            for seen in rounds:
-                if seen.problem:
-                    continue
-                key = {"chain_id": chain_id, "token": seen.token, "feed": seen.feed, "round_id": str(seen.round_id)}
-                known = select(prices.c.round_id).where(*(prices.c[name] == value for name, value in key.items()))
-                if connection.execute(known).first() is None:
-                    rest = {"updated_at": seen.updated_at, "answer": str(seen.answer), "decimals": seen.decimals}
-                    connection.execute(insert(prices).values(key | rest))
-
-    def series(
-        self, chain_id: int, tokens: Sequence[Address], until: Timestamp, since: Timestamp = _ALWAYS
-    ) -> tuple[Series, ...]:
-        """One series a token, in order, of the rounds updated in [since, until], oldest first."""
-        prices = schema.prices
-        with self._database.reading() as connection:
-            found = connection.execute(
-                select(prices)
-                .where(prices.c.chain_id == chain_id, prices.c.token.in_(tokens))
-                .where(prices.c.updated_at >= since, prices.c.updated_at <= until)
-                .order_by(prices.c.updated_at, prices.c.round_id)
-            ).all()
-        of = {token: [row for row in found if row.token == token] for token in tokens}
-        return tuple(
-            Series(
-                token,
-                tuple(Timestamp(row.updated_at) for row in of[token]),
-                tuple(int(row.answer) / 10**row.decimals for row in of[token]),
-            )
-            for token in tokens
-        )
 
     def prune(self, before: Timestamp) -> int:
         """Deletes ticks recorded before `before`, and values nothing refers to any more; how many ticks."""

@@ -18,6 +18,7 @@ from keeper.model import (
     Cleared,
     Head,
     HealthGoal,
+    History,
     Mandate,
     Outcome,
     Reason,
@@ -29,10 +30,12 @@ from keeper.run import record
 from keeper.run.act import Acting, act, settle
 from keeper.run.bind import Bound, bind
 from keeper.run.dry import dry_run
+from keeper.run.foresight import Foresight
 from keeper.run.purse import Purse
 from keeper.run.report import DryRun, Replay, Report
 from keeper.run.snapshot import outdated, take
 from keeper.run.tick import Stopwatch, Thought, think
+from keeper.run.watch import Watch
 
 MAX_CLOCK_SKEW_S = 15
 DEEPEST_REORG = 64
@@ -49,6 +52,10 @@ class Keeper:
         self._journal: Journal | None = None
         self._reader: Journal | None = None
         self._last: Snapshot | None = None
+        self.foresight = Foresight(bound.mandates)
+        self._history: History | None = None
+        self._watch = Watch()
+        self._said: list[str] = []
 
     def __enter__(self) -> "Keeper":
         return self
@@ -133,7 +140,8 @@ class Keeper:
             if snapshot is None:
                 with watch.lap("read"):
                     snapshot = self.observe()
-                record.keep_rounds(self.journal, snapshot)
+                with watch.lap("believe"):
+                    self._believe(snapshot)
                 waiting = self._ordered(waiting, snapshot)
             if live:
                 self._require_fresh(snapshot)
@@ -143,6 +151,8 @@ class Keeper:
                 if report.outcome.status in OPEN:
                     allowed = "rescues"
                 snapshot = None
+        if self._last is not None:
+            self._watch.settle(self.journal, self._last)
         return tuple(reports)
 
     def shock(self, name: str, snapshot: Snapshot | None = None) -> tuple[shock.Struck, ...]:
@@ -150,6 +160,11 @@ class Keeper:
         mandate = self.mandate(name)
         thought = self._think(snapshot or self.observe(), mandate, self.memory, Stopwatch())
         return shock.under(thought.history.snapshot, thought.state, thought.beliefs, mandate, thought.seed)
+
+    def notices(self) -> tuple[str, ...]:
+        """What happened since the last time this was asked and is of no one tick, a sentence each."""
+        said, self._said = tuple(self._said), []
+        return said
 
     def dry_run(self, name: str) -> DryRun:
         """Decide for one vault and execute the plan on a throw-away fork of the configured node."""
@@ -212,7 +227,18 @@ class Keeper:
     def _think(self, snapshot: Snapshot, mandate: Mandate, memory: Journal | None, watch: Stopwatch) -> Thought:
         state = record.state(memory, snapshot.chain_id, mandate.vault, self.bound.keeper)
         seed = random.Random(snapshot.head.hash).getrandbits(63)
-        return think(self.node, self.bound, record.history(memory, snapshot), state, mandate, seed, watch)
+        self.foresight.see(snapshot, memory)
+        beliefs = self.foresight.beliefs(snapshot.vault(mandate.vault))
+        if self._history is None or self._history.snapshot is not snapshot:
+            self._history = History(snapshot, ())  # one a block: the journal stores it once
+        return think(self.node, self.bound, self._history, state, beliefs, mandate, seed, watch)
+
+    def _believe(self, snapshot: Snapshot) -> None:
+        """Brings the beliefs up to the block, and keeps what it adds to the past."""
+        rounds, levels = self.foresight.see(snapshot, self.journal)
+        self.journal.past.add_rounds(snapshot.chain_id, rounds)
+        for one in levels:
+            self.journal.past.add_levels(snapshot.chain_id, one)
 
     def _open(self) -> bool:
         """Whether an intent of this key is unresolved."""
@@ -255,6 +281,8 @@ class Keeper:
         if allowed != "nothing":
             thought = self._affordable(thought)
         tick_id = record.write(self.journal, thought, watch.timings)
+        if said := self._watch.note(self.journal, snapshot, mandate, thought.decision):
+            self._said.append(said)
         outcome: Outcome | None = None
         differences: tuple[str, ...] = ()
         cleared = thought.cleared

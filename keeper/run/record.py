@@ -15,17 +15,14 @@ from keeper.model import (
     Hold,
     Mandate,
     Refused,
-    Round,
-    Snapshot,
     State,
 )
 from keeper.registry import CLASSES
 from keeper.run.report import Replay
 from keeper.run.tick import Thought, decided
-from keeper.units import SECONDS_PER_DAY, Address, Hash, Timestamp
+from keeper.units import Address, Hash, Timestamp
 
 CODEC = Codec(MODEL | CLASSES)
-HISTORY_S = 30 * SECONDS_PER_DAY
 
 
 def write(journal: Journal, thought: Thought, timings: tuple[tuple[str, float], ...]) -> int:
@@ -66,20 +63,6 @@ def summary(thought: Thought) -> tuple[str, str, Hash | None]:
     if isinstance(cleared, Refused):
         return "refused", describe(cleared.reasons), None
     return "act", f"{why}; chosen: {verdict.plan.reason}" if why else verdict.plan.reason, verdict.order.intent_id
-
-
-def history(journal: Journal | None, snapshot: Snapshot) -> History:
-    """The snapshot and the rounds behind it, as far as the journal knows them."""
-    tokens = [r.token for r in snapshot.rounds]
-    if journal is None:
-        return History(snapshot, ())
-    now = snapshot.head.timestamp
-    return History(snapshot, journal.ticks.series(snapshot.chain_id, tokens, now, Timestamp(now - HISTORY_S)))
-
-
-def keep_rounds(journal: Journal, snapshot: Snapshot) -> None:
-    rounds: tuple[Round, ...] = snapshot.rounds
-    journal.ticks.add_rounds(snapshot.chain_id, rounds)
 
 
 def state(journal: Journal | None, chain_id: int, vault: Address, sender: Address) -> State:

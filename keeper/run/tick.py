@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from keeper import forecast, guard
+from keeper import guard
 from keeper.chain.node import Node
 from keeper.decide import decide
 from keeper.model import Approved, Beliefs, Cleared, Decision, History, Mandate, Reason, Refused, State
@@ -58,11 +58,16 @@ def decided(history: History, state: State, beliefs: Beliefs, mandate: Mandate, 
 
 
 def think(
-    node: Node, bound: Bound, history: History, state: State, mandate: Mandate, seed: int, watch: Stopwatch
+    node: Node,
+    bound: Bound,
+    history: History,
+    state: State,
+    beliefs: Beliefs,
+    mandate: Mandate,
+    seed: int,
+    watch: Stopwatch,
 ) -> Thought:
     """Decide for one vault and, when a plan is approved, rehearse it on the node and compare. Nothing is signed."""
-    with watch.lap("fit"):
-        beliefs = forecast.fit(history, mandate.volatility_priors)
     with watch.lap("decide"):
         decision = decided(history, state, beliefs, mandate, seed)
     cleared: Cleared | Refused | None = None

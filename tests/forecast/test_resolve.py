@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from keeper.codec import MODEL, Codec
+from keeper.forecast.record import records
 from keeper.forecast.resolve import _losses, judge, resolve
+from keeper.forecast.sight import DEAD_S
 from keeper.model import Forecast, Interval, Resolved, Series, Touch
 from keeper.units import Timestamp
 from tests.forecast.histories import NOW, STEP, USDC, WETH
+from tests.scene import VAULT
 
 HOUR = 3_600
 ISSUED = Timestamp(NOW)
@@ -39,8 +42,11 @@ def weights(*values: float) -> dict[str, tuple[tuple[Timestamp, float], ...]]:
 FIVE = prices(100.0, 99.0, 101.0, 102.0, 104.0)
 
 
+END = Timestamp(ISSUED + 4 * HOUR)
+
+
 def test_a_forecast_is_resolved_when_its_horizon_ends():
-    found = resolve(told(), ISSUED, FIVE, weights(0.5, 0.52, 0.47, 0.44, 0.5))
+    found = resolve(told(), ISSUED, FIVE, END, weights(0.5, 0.52, 0.47, 0.44, 0.5))
     assert found == Resolved(
         "log-har",
         ISSUED,
@@ -53,17 +59,25 @@ def test_a_forecast_is_resolved_when_its_horizon_ends():
 
 
 def test_it_is_not_resolved_before_nor_without_prices():
-    assert resolve(told(), ISSUED, prices(100.0, 99.0, 101.0, 102.0), weights(0.5, 0.5)) is None
-    assert resolve(told(), ISSUED, (), weights(0.5, 0.5)) is None
-    assert resolve(told(), ISSUED, prices(100.0, 99.0, 98.0, 97.0, 96.0, start=ISSUED + HOUR), {}) is None  # began late
-    gap = Series(WETH, (ISSUED, Timestamp(ISSUED + HOUR), Timestamp(ISSUED + 9 * HOUR)), (100.0, 99.0, 80.0))
-    assert resolve(told(), ISSUED, (gap,), {}) is None
-    assert resolve(told(sigma=((WETH, 0.02), (USDC, 0.0))), ISSUED, FIVE, {}) is None
+    assert resolve(told(), ISSUED, FIVE, Timestamp(END - 1), weights(0.5, 0.5)) is None
+    assert resolve(told(), ISSUED, (), END, weights(0.5, 0.5)) is None
+    assert resolve(told(), ISSUED, prices(100.0, 99.0, start=ISSUED + HOUR), END, {}) is None  # began late
+    assert resolve(told(sigma=((WETH, 0.02), (USDC, 0.0))), ISSUED, FIVE, END, {}) is None
+
+
+def test_a_feed_that_rests_has_not_moved_and_one_that_is_dead_tells_nothing():
+    """A feed opens a round when its price moves, or its heartbeat ends: no round is news too."""
+    rests = resolve(told(), ISSUED, prices(100.0, 99.0), END, {})
+    assert rests is not None
+    assert rests.moves[0][2] == pytest.approx(math.log(0.99))
+    stopped = Timestamp(ISSUED - DEAD_S - 1)
+    assert resolve(told(), ISSUED, prices(100.0, start=stopped), END, {}) is None
 
 
 def test_what_comes_after_the_horizon_does_not_count():
     later = prices(100.0, 99.0, 101.0, 102.0, 104.0, 50.0)
-    found = resolve(told(), ISSUED, later, weights(0.5, 0.5, 0.5, 0.5, 0.5, 0.1))
+    until = Timestamp(END + HOUR)
+    found = resolve(told(), ISSUED, later, until, weights(0.5, 0.5, 0.5, 0.5, 0.5, 0.1))
     assert found is not None
     assert found.moves[0][2] == pytest.approx(math.log(1.04))
     assert not any(hit for *_, hit in found.touches)
@@ -71,19 +85,21 @@ def test_what_comes_after_the_horizon_does_not_count():
 
 def test_a_vault_that_was_moved_has_no_touches():
     moved = Timestamp(ISSUED + 2 * HOUR)
-    found = resolve(told(), ISSUED, FIVE, weights(0.5, 0.4, 0.5, 0.5, 0.5), acted_at=moved)
+    seen = weights(0.5, 0.4, 0.5, 0.5, 0.5)
+    found = resolve(told(), ISSUED, FIVE, END, seen, acted_at=moved)
     assert found is not None
     assert found.touches == ()
     assert found.moves
-    before = resolve(told(), ISSUED, FIVE, weights(0.5, 0.4, 0.5, 0.5, 0.5), acted_at=Timestamp(ISSUED - 1))
+    before = resolve(told(), ISSUED, FIVE, END, seen, acted_at=Timestamp(ISSUED - 1))
     assert before is not None
     assert len(before.touches) == 2
 
 
-def test_a_quantity_that_was_not_watched_to_the_end_is_left_out():
-    found = resolve(told(), ISSUED, FIVE, weights(0.5, 0.4))
-    assert found is not None
-    assert found.touches == ()
+def test_a_quantity_that_nobody_watched_is_left_out():
+    for seen in (weights(0.5, 0.4), {}, {"WETH": ((ISSUED, 0.5), (END, 0.5))}):
+        found = resolve(told(), ISSUED, FIVE, END, seen)
+        assert found is not None
+        assert found.touches == ()
 
 
 def record(skilful: bool, count: int = 1_500) -> list[Resolved]:
@@ -128,3 +144,44 @@ def test_a_forecast_knows_only_outcomes_resolved_before_it():
 def test_a_record_of_less_than_two_horizons_has_no_score():
     assert judge(record(True, 8), 1) == ()
     assert judge([], 1) == ()
+
+
+# --- the live record -------------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_loses_live_is_switched_off_and_one_that_wins_is_not():
+    (good,), (bad,) = (records(VAULT, record(skilful, 400), 1) for skilful in (True, False))
+    assert good.trusted
+    assert good.note.startswith("Brier skill +")
+    assert not bad.trusted
+    assert bad.note.startswith("model switched off by its live record, Brier skill -")
+    assert (good.vault, good.model, good.horizon_s, good.resolved, good.disturbed) == (VAULT, "model", 4 * STEP, 400, 0)
+    assert good.coverage == 1.0
+    assert sum(count for _, _, count in good.calibration) == 400
+
+
+def test_it_is_switched_on_again_when_it_earns_it():
+    """The window moves on: what was lost long ago no longer counts."""
+    late = [replace(r, issued_at=Timestamp(r.issued_at + 400 * STEP)) for r in record(True, 400)]
+    (first,) = records(VAULT, record(False, 400) + late[:40], 1)
+    (then,) = records(VAULT, late, 1)
+    assert not first.trusted
+    assert then.trusted
+
+
+def test_too_little_proves_nothing_and_neither_does_a_band_nobody_touches():
+    (short,) = records(VAULT, record(False, 30), 1)
+    assert short.trusted
+    assert short.note == "live record of 7.2 horizons, under 10: the walk-forward one stands"
+    calm = [replace(r, touches=(("WETH", "low", 0.3, False),)) for r in record(False, 400)]
+    (untouched,) = records(VAULT, calm, 1)
+    assert untouched.trusted
+    assert untouched.note == "next to nothing was touched live: the walk-forward record stands"
+
+
+def test_each_model_has_a_record_of_its_own_and_the_moved_are_counted():
+    other = [replace(r, model="another", touches=()) for r in record(False, 100)]
+    bad, another = records(VAULT, sorted(record(False, 400) + other, key=lambda r: r.issued_at), 1)[::-1]
+    assert (bad.model, bad.trusted) == ("model", False)
+    assert (another.model, another.trusted, another.disturbed) == ("another", True, 100)
+    assert records(VAULT, (), 1) == ()

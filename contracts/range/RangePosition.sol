@@ -32,6 +32,9 @@ abstract contract RangePosition {
     /// @dev The pool's fee growth inside the range when the fees were last taken out, in the pool's order.
     uint256 private _growth0X128;
     uint256 private _growth1X128;
+    /// @dev What came out of the position and was left in the pool, because who left it could not be paid in it; the vault
+    /// accounts for it already, and the next time it is collected.
+    uint256[2] private _uncollected;
 
     /// @dev Whether the pool may call back, once, and at most how much it is owed.
     bool private transient _mintInFlight;
@@ -76,16 +79,17 @@ abstract contract RangePosition {
         if (_liquidity == 0) return [uint256(0), 0];
         (uint256 inside0X128, uint256 inside1X128) = _growthInside();
         (uint128 whole, uint256 last0X128, uint256 last1X128, uint128 owed0, uint128 owed1) = _entry();
+        uint256[2] memory known = _ordered(_uncollected[0], _uncollected[1]);
         unchecked {
             // Growth wraps around 2**256; differences of it do not.
             return _ordered(
                 Math.min(
                     Math.mulDiv(inside0X128 - _growth0X128, _liquidity, Q128),
-                    owed0 + Math.mulDiv(inside0X128 - last0X128, whole, Q128)
+                    owed0 - known[0] + Math.mulDiv(inside0X128 - last0X128, whole, Q128)
                 ),
                 Math.min(
                     Math.mulDiv(inside1X128 - _growth1X128, _liquidity, Q128),
-                    owed1 + Math.mulDiv(inside1X128 - last1X128, whole, Q128)
+                    owed1 - known[1] + Math.mulDiv(inside1X128 - last1X128, whole, Q128)
                 )
             );
         }
@@ -145,14 +149,29 @@ abstract contract RangePosition {
 
     /// @notice Takes `liquidity` out, 0 or more, and always all fees.
     function _takeOut(uint128 liquidity) internal returns (uint256[2] memory principal, uint256[2] memory earned) {
-        if (_liquidity == 0) return (principal, earned);
-        earned = _earnedDown();
-        bytes memory answer = _ask(abi.encodeCall(IRangePool.burn, (_tickLower, _tickUpper, liquidity)));
-        (uint256 amount0, uint256 amount1) = abi.decode(answer, (uint256, uint256));
-        principal = _ordered(amount0, amount1);
-        _collect(principal[0] + earned[0], principal[1] + earned[1]);
-        _liquidity -= liquidity;
-        _remember();
+        return _takeOut(liquidity, [false, false]);
+    }
+
+    /// @notice As `_takeOut`, and leaves in the pool what comes out of a token that is `left`.
+    function _takeOut(uint128 liquidity, bool[2] memory left)
+        internal
+        returns (uint256[2] memory principal, uint256[2] memory earned)
+    {
+        if (_liquidity > 0) {
+            earned = _earnedDown();
+            bytes memory answer = _ask(abi.encodeCall(IRangePool.burn, (_tickLower, _tickUpper, liquidity)));
+            (uint256 amount0, uint256 amount1) = abi.decode(answer, (uint256, uint256));
+            principal = _ordered(amount0, amount1);
+            _liquidity -= liquidity;
+            _remember();
+        }
+        uint256[2] memory due;
+        for (uint256 i; i < 2; ++i) {
+            due[i] = _uncollected[i] + principal[i] + earned[i];
+            _uncollected[i] = left[i] ? due[i] : 0;
+            if (left[i]) due[i] = 0;
+        }
+        if (due[0] + due[1] > 0) _collect(due[0], due[1]);
     }
 
     /// @notice Adds `liquidity` to the present range for at most these amounts; returns what it took.

@@ -88,7 +88,8 @@ contract BasketVault is ShareVault, IBasketVault {
     }
 
     /// @notice Burns `shares` for their part of every holding, rounded down. Needs no price, no keeper and no unpausing.
-    /// Returns what was paid of each. Reverts `AmountTooSmall` below `minAmounts`.
+    /// Returns what was paid of each: of a token whose least amount is `FORGO`, nothing. Reverts `AmountTooSmall` below
+    /// `minAmounts`.
     function redeemInKind(uint256 shares, address receiver, address owner_, uint256[] calldata minAmounts)
         external
         nonReentrant
@@ -96,6 +97,7 @@ contract BasketVault is ShareVault, IBasketVault {
     {
         _requireCount(minAmounts.length);
         amounts = _partOfHoldings(shares, Math.Rounding.Floor);
+        _forgo(amounts, minAmounts);
         _burnFor(owner_, shares);
         for (uint256 i; i < amounts.length; ++i) {
             _held[i] -= amounts[i];

@@ -16,6 +16,10 @@ error AmountTooLarge(address token, uint256 amount, uint256 most);
 abstract contract InKind is GuardedVault {
     using SafeERC20 for IERC20;
 
+    /// @notice As a least amount of an exit in kind: the leaver forgoes that token, and their part of it stays in the vault.
+    /// So a token that nobody can move blocks only itself.
+    uint256 public constant FORGO = type(uint256).max;
+
     event RedeemedInKind(
         address indexed caller, address indexed receiver, address indexed owner, uint256 shares, uint256[] amounts
     );
@@ -38,9 +42,17 @@ abstract contract InKind is GuardedVault {
         if (found != _held.length) revert AmountCountMismatch(found, _held.length);
     }
 
+    /// @notice Makes the amounts nothing that are forgone.
+    function _forgo(uint256[] memory amounts, uint256[] calldata minAmounts) internal pure {
+        for (uint256 i; i < amounts.length; ++i) {
+            if (minAmounts[i] == FORGO) amounts[i] = 0;
+        }
+    }
+
     function _payAll(address receiver, uint256[] memory amounts, uint256[] calldata minAmounts) internal {
         for (uint256 i; i < amounts.length; ++i) {
             address token = _tokens[i];
+            if (minAmounts[i] == FORGO) continue;
             if (amounts[i] < minAmounts[i]) revert AmountTooSmall(token, amounts[i], minAmounts[i]);
             if (amounts[i] > 0) IERC20(token).safeTransfer(receiver, amounts[i]);
         }

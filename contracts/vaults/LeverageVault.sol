@@ -216,8 +216,9 @@ contract LeverageVault is ShareVault, ILeverageVault {
     }
 
     /// @notice Burns `shares` for their part of the collateral, after the caller has paid their part of the debt. Needs no
-    /// price of ours, no keeper and no unpausing; it needs the lending pool. Returns what was paid of each holding.
-    /// Reverts `AmountTooSmall` below `minAmounts`, `PositionWeakened` if those who stay were left with less collateral
+    /// price of ours, no keeper and no unpausing; it needs the lending pool. Returns what was paid of each holding: of a
+    /// token whose least amount is `FORGO`, nothing. While Aave's health factor is below one it lets out only who repays
+    /// all debt: the ripcord comes first then, for anyone. Reverts `AmountTooSmall` below `minAmounts`, `PositionWeakened` if those who stay were left with less collateral
     /// for each unit of debt.
     function redeemInKind(uint256 shares, address receiver, address owner_, uint256[] calldata minAmounts)
         external
@@ -229,6 +230,8 @@ contract LeverageVault is ShareVault, ILeverageVault {
         uint256 supplied;
         uint256 debtToPay;
         (amounts, supplied, debtToPay) = _partOf(shares);
+        _forgo(amounts, minAmounts);
+        if (minAmounts[COLLATERAL] == FORGO) supplied = 0;
         _burnFor(owner_, shares);
         _held[COLLATERAL] -= amounts[COLLATERAL];
         _held[DEBT] -= amounts[DEBT];

@@ -211,7 +211,8 @@ contract RangeVault is InKind, ERC20, RangePosition, IRangeVault {
     }
 
     /// @notice Burns `shares` for their part of everything but the fees still locked, rounded down. Needs no price, no
-    /// keeper and no unpausing. Returns what was paid of each token. Reverts `AmountTooSmall` below `minAmounts`.
+    /// keeper and no unpausing. Returns what was paid of each token: of one whose least amount is `FORGO`, nothing.
+    /// Reverts `AmountTooSmall` below `minAmounts`.
     function redeemInKind(uint256 shares, address receiver, address owner_, uint256[] calldata minAmounts)
         external
         nonReentrant
@@ -222,20 +223,27 @@ contract RangeVault is InKind, ERC20, RangePosition, IRangeVault {
         uint256 supply = _shareSupply();
         if (msg.sender != owner_) _spendAllowance(owner_, msg.sender, shares);
         _burn(owner_, shares);
+        amounts = _leave(shares, supply, [minAmounts[0] == FORGO, minAmounts[1] == FORGO]);
+        _payAll(receiver, amounts, minAmounts);
+        emit RedeemedInKind(msg.sender, receiver, owner_, shares, amounts);
+    }
+
+    /// @dev Takes out what `shares` of `supply` are due, and accounts for it.
+    function _leave(uint256 shares, uint256 supply, bool[2] memory forgone) private returns (uint256[] memory amounts) {
         amounts = new uint256[](2);
         uint256[2] memory locked = _stillLockedUp();
         (uint256[2] memory principal, uint256[2] memory earned) =
-            _takeOut(Math.mulDiv(_liquidity, shares, supply).toUint128());
+            _takeOut(Math.mulDiv(_liquidity, shares, supply).toUint128(), forgone);
         for (uint256 i; i < 2; ++i) {
             uint256 idle = _held[i] + earned[i];
-            uint256 withheld = Math.mulDiv(locked[i], shares, supply, Math.Rounding.Ceil);
-            amounts[i] = Math.saturatingSub(principal[i] + Math.mulDiv(idle, shares, supply), withheld);
+            if (!forgone[i]) {
+                uint256 withheld = Math.mulDiv(locked[i], shares, supply, Math.Rounding.Ceil);
+                amounts[i] = Math.saturatingSub(principal[i] + Math.mulDiv(idle, shares, supply), withheld);
+            }
             _held[i] = idle + principal[i] - amounts[i];
             earned[i] -= Math.mulDiv(earned[i], shares, supply);
         }
         _lock(earned);
-        _payAll(receiver, amounts, minAmounts);
-        emit RedeemedInKind(msg.sender, receiver, owner_, shares, amounts);
     }
 
     // fees

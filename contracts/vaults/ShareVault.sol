@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Guard, Worth} from "../guard/Guard.sol";
 import {ShareSetup} from "../interfaces/Setup.sol";
+import {FreshShares} from "./FreshShares.sol";
 import {GuardedVault} from "./GuardedVault.sol";
 import {AmountCountMismatch, AmountTooLarge, AmountTooSmall, InKind, SharesZero} from "./InKind.sol";
 import {ERC20, IERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
@@ -12,10 +13,13 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title ShareVault
 /// @notice ERC-4626 shares over a guarded vault: base-asset deposits and exits at oracle value, exits in kind always.
+/// The base-asset door is a bet on the oracle's lag for whoever knows its next answer: it costs a fee either way, which
+/// should cover the feeds' deviation thresholds, each weighted by its part of the vault; and shares that came in just
+/// now, by whatever door, do not go out by this one (C-41).
 /// @dev Only what came in through these functions and through actions counts: a donation changes nothing. Rounding is
 /// for the vault. Virtual shares (a thousand at least, and enough for 18 decimals) and one virtual raw unit of assets
 /// keep the first share from being inflated.
-abstract contract ShareVault is InKind, ERC4626 {
+abstract contract ShareVault is InKind, ERC4626, FreshShares {
     uint16 public constant MAX_FEE_BPS = 200;
 
     uint8 private immutable OFFSET;
@@ -75,12 +79,12 @@ abstract contract ShareVault is InKind, ERC4626 {
         return _closed() ? 0 : type(uint256).max;
     }
 
-    /// @notice From the idle base asset only.
+    /// @notice From the idle base asset only, and for shares that are not new only.
     function maxWithdraw(address owner_) public view override returns (uint256) {
         return _closed() ? 0 : _withdrawable(owner_);
     }
 
-    /// @notice From the idle base asset only.
+    /// @notice From the idle base asset only, and for shares that are not new only.
     function maxRedeem(address owner_) public view override returns (uint256) {
         return _closed() ? 0 : _redeemable(owner_);
     }
@@ -177,12 +181,12 @@ abstract contract ShareVault is InKind, ERC4626 {
 
     /// @dev At most what the idle base asset can pay.
     function _withdrawable(address owner_) private view returns (uint256) {
-        return Math.min(previewRedeem(balanceOf(owner_)), _held[0]);
+        return Math.min(previewRedeem(settledShares(owner_)), _held[0]);
     }
 
     function _redeemable(address owner_) private view returns (uint256) {
         uint256 most = _beforeFee(_held[0], exitFeeBps, Math.Rounding.Floor);
-        return Math.min(balanceOf(owner_), _convertToShares(most, Math.Rounding.Floor));
+        return Math.min(settledShares(owner_), _convertToShares(most, Math.Rounding.Floor));
     }
 
     /// @dev The fee is rounded up.
@@ -197,6 +201,14 @@ abstract contract ShareVault is InKind, ERC4626 {
 
     function _shareSupply() internal view override returns (uint256) {
         return totalSupply() + 10 ** OFFSET;
+    }
+
+    function _update(address from, address to, uint256 value) internal override(ERC20, FreshShares) {
+        super._update(from, to, value);
+    }
+
+    function decimals() public view override(ERC20, ERC4626) returns (uint8) {
+        return super.decimals();
     }
 
     function _decimalsOffset() internal view override returns (uint8) {

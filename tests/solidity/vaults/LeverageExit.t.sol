@@ -103,6 +103,51 @@ contract LeverageExitTest is LeverageWorld {
         assertApproxEqAbs(paid[0], 10e18, 10);
     }
 
+    // F-51: what cannot be moved is forgone
+
+    /// @dev Nobody can be paid in the collateral: who leaves pays their debt and leaves theirs to the others, if they will.
+    function test_C16_redeemInKind_ForgoesWhatCannotBeMoved() public {
+        _deliver();
+        uint256 shares = vault.balanceOf(bob);
+        (uint256[] memory due,) = vault.previewRedeemInKind(shares);
+        assertGt(due[1], 0);
+        vm.mockCallRevert(address(usdc), abi.encodeWithSignature("transfer(address,uint256)", bob, due[1]), "blocked");
+        vm.startPrank(bob);
+        vm.expectRevert("blocked");
+        vault.redeemInKind(shares, bob, bob, _zeros());
+        uint256[] memory least = _zeros();
+        least[1] = vault.FORGO();
+        uint256 idle = vault.holdings()[1];
+        uint256[] memory paid = vault.redeemInKind(shares, bob, bob, least);
+        vm.stopPrank();
+        assertEq(paid[0], due[0]);
+        assertEq(paid[1], 0);
+        assertEq(vault.holdings()[1], idle, "it stays");
+        assertEq(usdc.balanceOf(address(vault)), idle);
+    }
+
+    function test_C16_redeemInKind_ForgoesTheCollateral() public {
+        usdc.mint(bob, 1_000_000e6);
+        uint256 shares = vault.balanceOf(bob);
+        (, uint256 owed) = vault.previewRedeemInKind(shares);
+        (uint256 collateral, uint256 debt) = vault.position();
+        uint256[] memory least = _zeros();
+        least[0] = vault.FORGO();
+        vm.prank(bob);
+        uint256[] memory paid = vault.redeemInKind(shares, bob, bob, least);
+        assertEq(paid[0], 0);
+        (uint256 left, uint256 stillOwed) = vault.position();
+        assertEq(left, collateral);
+        assertApproxEqAbs(stillOwed, debt - owed, 1);
+    }
+
+    /// @dev All debt repaid, and some of the debt token idle.
+    function _deliver() private {
+        (, uint256 debt) = vault.position();
+        uint256 sold = debt * 102 / 100 * 1e12 / 3_000;
+        _act(_deleverMove(debt + 100e6, type(uint256).max, true), _sellLegs(sold));
+    }
+
     function test_redeem_PaysFromIdleOnly() public {
         uint256 idle = vault.holdings()[0];
         assertEq(vault.maxWithdraw(alice), idle);

@@ -7,6 +7,7 @@ import {RangeMove} from "../../../contracts/interfaces/IRangeVault.sol";
 import {AmountCountMismatch, AmountTooLarge, AmountTooSmall, SharesZero} from "../../../contracts/vaults/InKind.sol";
 import {SeedEmpty, SharesTooFew} from "../../../contracts/vaults/RangeVault.sol";
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
+import {WorldToken} from "../../../contracts/world/WorldToken.sol";
 import {RangeWorld} from "../RangeWorld.sol";
 
 /// @notice A range's shares: who gets what for them, and who cannot get more.
@@ -96,6 +97,69 @@ contract RangeSharesTest is RangeWorld {
         vault.redeemInKind(SEED / 3, alice, alice, _pair(paid[0], paid[1] + 1));
         vault.redeemInKind(SEED / 3, alice, alice, paid);
         vm.stopPrank();
+    }
+
+    // F-51: what cannot be moved is forgone
+
+    /// @dev One token cannot be moved, not even out of the pool. Who leaves takes the other, all that is due of it; what
+    /// is forgone stays in the pool, the vault's own, and whoever is left has it once it moves again.
+    function testFuzz_C16_redeemInKind_ForgoesWhatCannotBeMoved(uint256 part, uint256 i, uint256 trades) public {
+        i = bound(i, 0, 1);
+        part = bound(part, SEED / 1_000, SEED * 9 / 10);
+        for (uint256 j; j < bound(trades, 0, 2); ++j) {
+            _trade(500_000);
+        }
+        vm.prank(alice);
+        vault.transfer(bob, SEED - part);
+        uint256 snapshot = vm.snapshotState();
+        uint256[] memory due = _leave(alice, part);
+        _pass(3_600);
+        uint256[] memory rest = _leave(bob, SEED - part);
+        vm.revertToState(snapshot);
+
+        WorldToken stuck = i == 0 ? usdc : weth;
+        vm.mockCallRevert(address(stuck), abi.encodeWithSelector(stuck.transfer.selector), "paused");
+        vm.startPrank(alice);
+        vm.expectRevert();
+        vault.redeemInKind(part, alice, alice, new uint256[](2));
+        uint256[] memory least = _pair(due[0], due[1]);
+        least[i] = vault.FORGO();
+        uint256 nav = vault.nav();
+        uint256[] memory paid = vault.redeemInKind(part, alice, alice, least);
+        vm.stopPrank();
+        assertEq(paid[i], 0);
+        assertEq(paid[1 - i], due[1 - i]);
+        assertApproxEqAbs(
+            vault.nav(), nav - (i == 1 ? due[0] : _worthOf(0, due[1])), 3, "what is forgone is still there"
+        );
+        // A second one in the same case, so that two leave something behind.
+        least[1 - i] = 0;
+        vm.startPrank(bob);
+        vault.redeemInKind(SEED / 20, bob, bob, least);
+        vm.stopPrank();
+
+        vm.clearMockedCalls();
+        _pass(3_600);
+        uint256[] memory back = _leave(bob, SEED - part - SEED / 20);
+        assertApproxEqRel(back[i], due[i] + rest[i], 0.0001e18);
+        assertEq(usdc.balanceOf(address(vault)), vault.holdings()[0]);
+        assertEq(weth.balanceOf(address(vault)), vault.holdings()[1]);
+    }
+
+    /// @dev Nobody is left, and the position is gone: what was forgone comes out with the next deposit all the same.
+    function test_C16_redeemInKind_WhatTheLastOneForgoesIsNotLost() public {
+        vm.mockCallRevert(address(weth), abi.encodeWithSelector(weth.transfer.selector), "paused");
+        uint256[] memory least = new uint256[](2);
+        least[1] = vault.FORGO();
+        vm.prank(alice);
+        vault.redeemInKind(SEED, alice, alice, least);
+        uint256 left = vault.holdings()[1];
+        assertGt(left, 49e18);
+        assertLt(weth.balanceOf(address(vault)), 1e6);
+        vm.clearMockedCalls();
+        _seed(bob, 1_000);
+        assertEq(weth.balanceOf(address(vault)), vault.holdings()[1]);
+        assertGt(vault.holdings()[1], left);
     }
 
     // what they do

@@ -64,6 +64,8 @@ class Manifest:
     max_discount: Bps
     max_fee: Wei
     max_gas: Gas
+    urgent: bool = False
+    """Whether it may be, and must be, a rescue of the urgent tier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ def examine(transaction: Transaction, manifest: Manifest) -> tuple[Reason, ...]:
         )
     order, legs = arguments[0], [_Leg(i, *leg) for i, leg in enumerate(arguments[1])]
     inside = [*_order(order, manifest), *_legs(legs, manifest)]
+    urgent = bool(arguments[2][2]) if manifest.kind == "leverage" else False
+    if urgent != manifest.urgent:
+        inside.append(("urgent", f"is {_tier(urgent)}, expected {_tier(manifest.urgent)}"))
     if manifest.kind == "range":
         inside.extend(_range(*arguments[2]))
     if manifest.kind == "leverage":
@@ -201,6 +206,10 @@ def _move(
     out = next(t for t in pools[last.pool].tokens if t != last.token_in)
     if flash and debt_amount * prices.get(out, 0) > amount * prices.get(token, 0):
         yield "move", f"borrows {debt_amount} in a flash, more than the {amount} it sells are worth"
+
+
+def _tier(urgent: bool) -> str:
+    return "a rescue of the urgent tier" if urgent else "housekeeping"
 
 
 def _legs(legs: list[_Leg], manifest: Manifest) -> _Found:

@@ -1,5 +1,6 @@
 """The one pure function a keeper thinks with: what it sees, remembers, believes and is told in, a decision out."""
 
+import math
 from dataclasses import dataclass, replace
 
 from keeper import forecast as forecasting
@@ -27,18 +28,22 @@ from keeper.model import (
     WeightProblem,
 )
 from keeper.plan import plan_health, plan_range, plan_weights, policy
-from keeper.plan.health import Bounds
+from keeper.plan.health import Bounds, Rescuing
 from keeper.plan.policy import parts
 from keeper.plan.route import opener
 from keeper.plan.weights import Sizes
 from keeper.simulate import simulate
-from keeper.units import BPS, Address, Gas, Timestamp, Wei, bps_up
+from keeper.units import BPS, Address, Gas, Timestamp, Wei
 
 SLOT_S = 12
 """Seconds from the snapshot to the block that a plan is predicted for."""
+RESCUE_SHARE_OF_LOSS = 0.8
+"""Of what a rescue may lose: more than this is planned only where nothing less helps."""
+RESCUE_DEADLINE_S = 120
+"""A rescue that old is planned anew."""
 TURNOVER_MARGIN = 0.99
 MAX_HALVINGS = 6
-SIZE = frozenset(("C-6", "C-7", "C-10", "C-11d", "C-11t", "C-14", "K-33"))
+SIZE = frozenset(("C-6", "C-7", "C-10", "C-11b", "C-11d", "C-11t", "C-11u", "C-14", "K-33"))
 """Guards that a smaller trade may satisfy."""
 FLASH_GAS = Gas(180_000)
 """What Aave's flashLoanSimple adds; the rehearsal measures."""
@@ -143,8 +148,17 @@ class _Case:
         """The best plan that the guards let through; a smaller one where only size stands in the way, else why not.
 
         Half a rescue now and half after the cooldown is better than none: a vault must not be watched into liquidation
-        because its whole way back would cost more than one action may.
+        because its whole way back would cost more than one action may. Where the chain allows a rescue of the urgent
+        tier, that comes first.
         """
+        rescue = self._rescue() if self.vault.urgent(self.snapshot) else None
+        if isinstance(rescue, Approved):
+            return rescue
+        verdict = self._within_limits(share)
+        return rescue if rescue is not None and not isinstance(verdict, Approved) else verdict
+
+    def _within_limits(self, share: float) -> Verdict:
+        """The best plan of housekeeping, halved as long as only its size stands in the way."""
         first: Refused | None = None
         for halvings in range(MAX_HALVINGS + 1):
             verdict = self._chosen(self._plans(share * 0.5**halvings))
@@ -155,6 +169,35 @@ class _Case:
                 break
         assert first is not None
         return first
+
+    def _rescue(self) -> Verdict:
+        """One action of the urgent tier to the target, or as much of the way as the guards let through, by bisection.
+
+        A part of what may be lost is kept for what moves meanwhile, where there is a choice.
+        """
+        first: Verdict | None = None
+        roomy: Approved | None = None
+        tight: Approved | None = None
+        low, share, high = 0.0, 1.0, 1.0
+        for _ in range(MAX_HALVINGS + 1):
+            verdict = self._chosen(self._plans(share, urgent=True))
+            first = first or verdict
+            if isinstance(verdict, Refused) and not {reason.id for reason in verdict.reasons} <= SIZE:
+                return verdict
+            if isinstance(verdict, Approved) and self._lost(verdict) <= RESCUE_SHARE_OF_LOSS:
+                roomy, low = verdict, share
+            else:
+                tight, high = verdict if isinstance(verdict, Approved) else tight, share
+            if low == high:
+                break
+            share = (low + high) / 2.0
+        assert first is not None
+        return roomy or tight or first
+
+    def _lost(self, approved: Approved) -> float:
+        """What a plan is predicted to lose, as a share of what it may."""
+        most = guard.most_loss(self.vault, self.mandate, approved.plan, approved.prediction)
+        return (approved.prediction.nav_before - approved.prediction.nav_after) / max(1, most)
 
     def _chosen(self, plans: tuple[Plan, ...]) -> Verdict:
         """The first plan that the guards let through; where none passes, why the first did not."""
@@ -192,15 +235,19 @@ class _Case:
             return Hold(replace(best, legs=(), move=None, reason=f"waiting is cheaper than {best.reason}"))
         return replace(passed[k], plan=best)
 
-    def _plans(self, share: float) -> tuple[Plan, ...]:
-        """Plans that sell at most `share` of what the vault's turnover limits allow, in order of preference."""
+    def _plans(self, share: float, urgent: bool = False) -> tuple[Plan, ...]:
+        """Plans that sell at most `share` of what the vault's turnover limits allow, in order of preference.
+
+        When `urgent`, one: `share` of the way to the target, whatever turnover that is.
+        """
         snapshot, vault, mandate, problem = self.snapshot, self.vault, self.mandate, self.trigger.problem
         base = vault.tokens[0]
         pools = tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
-        gas_price = snapshot.head.base_fee + mandate.lanes.normal.tip
+        gas_price = snapshot.head.base_fee + mandate.lanes.of(urgent).tip
         if isinstance(problem, RangeProblem):
             snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
-        open_market = opener(snapshot, pools, base.address, gas_price, mandate.max_slippage)
+        slippage = guard.most_slippage(vault, mandate, urgent)
+        open_market = opener(snapshot, pools, base.address, gas_price, slippage)
         price = snapshot.round(base.address).price_x36 / 1e36
         gross = vault.gross(snapshot, snapshot.head.timestamp)
         turnover = self._turnover() * share
@@ -212,7 +259,10 @@ class _Case:
         if isinstance(problem, RangeProblem):
             return plan_range(problem, expected, mandate, open_market, sizes)
         scale = problem.collateral_price / price
-        bounds = Bounds(turnover * price * scale, least * scale, vault.gas, FLASH_GAS)
+        if urgent:
+            bounds = Bounds(math.inf, 0.0, vault.gas, FLASH_GAS, Rescuing(share))
+        else:
+            bounds = Bounds(turnover * price * scale, least * scale, vault.gas, FLASH_GAS)
         return plan_health(problem, expected, mandate, open_market, bounds)
 
     def _turnover(self) -> float:
@@ -229,8 +279,11 @@ class _Case:
         except (Refusal, Unquotable) as error:
             code = error.code if isinstance(error, Refusal) else "K-33"
             return Refused((Reason(code, f"{mandate.name}: the exact replay stops: {error}"),), plan)
-        floor = prediction.nav_before - bps_up(prediction.nav_before, mandate.max_loss)
-        deadline = Timestamp(snapshot.head.timestamp + mandate.deadline_s)
+        # A rescue's loss is bounded on chain at the prices of its own block; a floor made of this block's would stop it
+        # when the feed moves on, which is when it is needed.
+        floor = 0 if plan.urgent else prediction.nav_before - guard.most_loss(vault, mandate, plan, prediction)
+        lasts_s = min(mandate.deadline_s, RESCUE_DEADLINE_S) if plan.urgent else mandate.deadline_s
+        deadline = Timestamp(snapshot.head.timestamp + lasts_s)
         order = vault.order(snapshot, plan, deadline, floor)
         case = guard.Case(snapshot, vault, self.seen.state, mandate, plan, order, prediction)
         if reasons := guard.judge(case):

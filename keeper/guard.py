@@ -22,13 +22,15 @@ from keeper.model import (
     Vault,
     Venue,
 )
-from keeper.units import BPS, Address, Gas, bps_down, mul_div_down
+from keeper.units import BPS, Address, Bps, Gas, bps_down, mul_div_down
 
 MAX_DEADLINE_S = 600
 REPLAY_SHARE_OF_LOSS = 50
 """Per cent of the per-action loss cap that a plan may be predicted to lose: the rest is for what moves meanwhile."""
 GAS_MARGIN = 135
 """Per cent of the rehearsed gas that is offered: refunds, a fifth at most (EIP-3529), are given back last."""
+MAX_DEVIATION = Bps(1_000)
+"""Charter.MAX_DEVIATION_BPS: no curator can go beyond it, and a rescue may (C-10)."""
 MAX_GAS = Gas(15_000_000)
 """No rebalance needs half a block of 30 million."""
 
@@ -103,10 +105,11 @@ def _valuation(snapshot: Snapshot, vault: Vault) -> Reason | None:
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
-    """Every guard that objects to the case, in the order of the table."""
+    """Every guard of the plan's tier that objects to the case, in the order of the table."""
     reasons = []
+    others = HOUSEKEEPING if case.plan.urgent else RESCUES
     for guard_id, sentence, check in GUARDS:
-        if found := check(case):
+        if guard_id not in others and (found := check(case)):
             reasons.append(Reason(guard_id, f"{case.mandate.name}: {sentence}: {found}"))
     return tuple(reasons)
 
@@ -124,6 +127,7 @@ def clear(approved: Approved, rehearsed: Prediction) -> Cleared | Refused:
             ("holdings", predicted.holdings, rehearsed.holdings),
             ("collateral", predicted.collateral_raw, rehearsed.collateral_raw),
             ("debt", predicted.debt_raw, rehearsed.debt_raw),
+            ("debt repaid", predicted.repaid_raw, rehearsed.repaid_raw),
             ("health factor", predicted.health_factor, rehearsed.health_factor),
             ("range", predicted.range, rehearsed.range),
             ("fills", _moved(predicted), _moved(rehearsed)),
@@ -162,10 +166,21 @@ def _foreign_venue(case: Case) -> str:
 
 
 def _loose_min_out(case: Case) -> str:
+    most = most_slippage(case.vault, case.mandate, case.plan.urgent)
     for leg, fill in zip(case.plan.legs, case.prediction.fills, strict=True):
-        if not fill.amount_out - bps_down(fill.amount_out, case.mandate.max_slippage) <= leg.min_out <= fill.amount_out:
+        if not fill.amount_out - bps_down(fill.amount_out, most) <= leg.min_out <= fill.amount_out:
             return f"min_out {leg.min_out} for a quote of {fill.amount_out}"
     return ""
+
+
+def most_slippage(vault: Vault, mandate: Mandate, urgent: bool) -> Bps:
+    """Of a leg's least output under its quote; in a rescue at least half of what that may lose.
+
+    The market falls while a rescue is on its way: a demand for the last block's price would fail when it is needed.
+    """
+    if not urgent or vault.rescue is None:
+        return mandate.max_slippage
+    return Bps(max(mandate.max_slippage, vault.rescue.most_loss // 2))
 
 
 def _deadline(case: Case) -> str:
@@ -184,9 +199,15 @@ def _cooldown(case: Case) -> str:
     return f"{left} s are left" if left > 0 else ""
 
 
+def most_loss(vault: Vault, mandate: Mandate, plan: Plan, prediction: Prediction) -> int:
+    """Value that an action may lose, raw units of the base asset: a share of all there is, or of the debt rescued."""
+    if plan.urgent and vault.rescue is not None:
+        return bps_down(prediction.repaid_raw, vault.rescue.most_loss)
+    return bps_down(prediction.nav_before, min(mandate.max_loss, vault.limits.max_loss))
+
+
 def _loss(case: Case) -> str:
-    allowed = bps_down(case.prediction.nav_before, min(case.mandate.max_loss, case.vault.limits.max_loss))
-    return _over(case, case.loss, allowed)
+    return _over(case, case.loss, most_loss(case.vault, case.mandate, case.plan, case.prediction))
 
 
 def _predicted_loss(case: Case) -> str:
@@ -196,6 +217,11 @@ def _predicted_loss(case: Case) -> str:
 
 def _budget(case: Case) -> str:
     return _over(case, case.loss, case.vault.guard.loss_budget_raw)
+
+
+def _rescue_budget(case: Case) -> str:
+    rescue = case.vault.rescue
+    return _over(case, case.loss, rescue.budget_raw if rescue is not None else 0)
 
 
 def _gain(case: Case) -> str:
@@ -245,7 +271,12 @@ def _deviation(case: Case) -> str:
             off = abs(off_oracle(case.snapshot, venue))
             if off > worst:
                 worst, where = off, f"{pool} is {off * BPS:.1f} bps off {when} the trade"
-    return where if worst * BPS > case.vault.limits.max_deviation else ""
+    return where if worst * BPS > most_deviation(case.vault, case.plan) else ""
+
+
+def most_deviation(vault: Vault, plan: Plan) -> Bps:
+    """Of a pool's price from the oracle's: the vault's own limit, in a rescue the contracts' hard maximum."""
+    return MAX_DEVIATION if plan.urgent else vault.limits.max_deviation
 
 
 def off_oracle(snapshot: Snapshot, venue: Venue) -> float:
@@ -266,13 +297,15 @@ GUARDS: tuple[tuple[str, str, Callable[[Case], str]], ...] = (
     ("K-4", "at most one intent of a vault may be open, housekeeping that makes way for a rescue apart", _open_intent),
     ("C-37", f"at most {MAX_LEGS} legs", _too_many_legs),
     ("M-venues", "every pool must be on the vault's allow-list and the mandate's", _foreign_venue),
-    ("K-34", "every leg's min_out must be within the mandate's max_slippage of its exact quote", _loose_min_out),
+    ("K-34", "every leg's min_out must be within its tier's slippage of its exact quote", _loose_min_out),
     ("C-12", f"the deadline must be within {MAX_DEADLINE_S} s", _deadline),
     ("C-13", "the order must name the vault's current epoch", _epoch),
     ("C-11", "the vault's cooldown must be over", _cooldown),
     ("C-6", "the loss of one action must stay under the cap", _loss),
     ("K-33", f"the predicted loss must stay under {REPLAY_SHARE_OF_LOSS} % of the vault's cap", _predicted_loss),
     ("C-7", "the loss must fit the day's loss budget", _budget),
+    ("C-11u", "the loss of a rescue must stay under its share of the debt it repays", _loss),
+    ("C-11b", "the loss must fit the rescues' own budget", _rescue_budget),
     ("C-9", "a gain this large means a wrong price", _gain),
     ("C-14", "net asset value after must reach the order's floor", _min_nav),
     ("C-11t", "the value sold in one action must stay under the cap", _turnover),
@@ -280,6 +313,12 @@ GUARDS: tuple[tuple[str, str, Callable[[Case], str]], ...] = (
     ("C-10", "pool prices must be near the oracle's before and after", _deviation),
     ("K-13", "the gas price must stay under the cap of the plan's lane", _gas_price),
 )
+
+
+HOUSEKEEPING = frozenset(("C-11", "C-6", "K-33", "C-7", "C-11t", "C-11d"))
+"""Guards that a rescue is exempt from."""
+RESCUES = frozenset(("C-11u", "C-11b"))
+"""Guards in their place."""
 
 
 def describe(reasons: Iterable[Reason]) -> str:

@@ -10,6 +10,7 @@ from keeper.model import (
     HealthGoal,
     Limits,
     Mandate,
+    Rescue,
     Snapshot,
     TokenBelief,
     Variance,
@@ -30,6 +31,7 @@ OTHER_POOL = Address("0x" + "03" * 20)
 UNIT = 10**8
 """Of the market's own prices: base currency units a dollar."""
 THRESHOLD = 8_300
+RESCUE = Rescue(Wad(104 * 10**16), Wad(102 * 10**16), Bps(150), 10**22, Bps(2_500), Bps(50))
 CHEAP_GAS = replace(scene.LANES, normal=replace(scene.LANES.normal, max_gas_price=Wei(10**12)))
 """Housekeeping whatever gas costs: for what is not about gas."""
 
@@ -98,6 +100,7 @@ def position(
         total_supply=10**24,
         state_hash=Hash("0x" + "00" * 32),
         reported_nav=None,
+        rescue=RESCUE,
     )
     made = Snapshot(
         chain_id=31_337,

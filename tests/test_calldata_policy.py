@@ -96,7 +96,6 @@ def _legs(*legs: tuple[Any, ...]) -> list[str]:
         (False, False, False, 0, 2**256 - 1),
         (False, False, False, 5, 2_000_000),
         (False, True, False, 1_001, 2_000_000),
-        (True, False, True, 2_000_000, 0),
     ],
 )
 def test_a_move_that_is_not_what_its_legs_need_is_seen(move: tuple[bool, bool, bool, int, int]) -> None:
@@ -111,9 +110,21 @@ def test_a_de_levering_move_that_fits_its_legs_passes() -> None:
     for move in (
         (False, False, False, 0, 2_000_000),
         (False, True, False, 1_000, 2_000_000),
-        (False, True, True, 1_000, 2_000_000),
     ):
         assert _ids(_transaction(_data(kind="leverage", move=move)), leverage) == []
+
+
+def test_a_rescue_is_one_only_where_it_was_meant() -> None:
+    calm = replace(MANIFEST, kind="leverage")
+    pressed = replace(calm, urgent=True)
+    rescue, housekeeping = (
+        _transaction(_data(kind="leverage", move=(False, True, u, 1_000, 2_000_000))) for u in (True, False)
+    )
+    assert _ids(rescue, pressed) == _ids(housekeeping, calm) == []
+    assert _ids(rescue, calm) == _ids(housekeeping, pressed) == ["urgent"]
+    levering = _transaction(_data(kind="leverage", move=(True, False, True, 2_000_000, 0)))
+    assert _ids(levering, pressed) == ["move"]
+    assert _ids(GOOD, replace(MANIFEST, urgent=True)) == ["urgent"]
 
 
 def test_a_part_sold_by_amount_leaves_the_rest_to_the_leg_that_sells_all() -> None:

@@ -55,6 +55,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Rescue:
+    """When a levered vault may be rescued, and what that may cost, as `IKeeperVault.HealthLimits` states it.
+
+    Below `urgent` the keeper may, below `ripcord` anyone may, `chunk` of the debt at a time and for `reward` of what is
+    repaid. A rescue may lose `most_loss` of the debt it repays, and `budget_raw`, raw units of the base asset, at the
+    snapshot's block.
+    """
+
+    urgent: Wad
+    ripcord: Wad
+    most_loss: Bps
+    budget_raw: int
+    chunk: Bps
+    reward: Bps
+
+
+@dataclass(frozen=True, slots=True)
 class GuardState:
     """The on-chain guard's memory at the snapshot's block; budgets in raw units of the vault's base asset."""
 

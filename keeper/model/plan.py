@@ -141,6 +141,8 @@ class Prediction:
     revert: str = ""
     range: Range | None = None
     """Of a range vault."""
+    repaid_raw: int = 0
+    """Debt repaid by a levered vault, raw units of the base asset."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from keeper.model.chain import GuardState, Head, Limits, Market, Round, Token, Venue
+from keeper.model.chain import GuardState, Head, Limits, Market, Rescue, Round, Token, Venue
 from keeper.model.mandate import Mandate
 from keeper.model.plan import Order, Plan, Prediction, Reason
 from keeper.units import Address, Gas, Hash, Timestamp
@@ -137,6 +137,11 @@ class Vault(Protocol):
 
     def faults(self, mandate: "Mandate") -> tuple[Reason, ...]:
         """Where `mandate` is not about this vault, or wider than what the chain allows it."""
+        ...
+
+    @property
+    def rescue(self) -> Rescue | None:
+        """When it may be rescued, and at what cost; None of what owes nothing."""
         ...
 
     def urgent(self, snapshot: "Snapshot") -> bool:

@@ -32,6 +32,18 @@ class Bounds:
     min_trade: float
     base_gas: int
     flash_gas: int
+    rescue: "Rescuing | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rescuing:
+    """An action of the urgent tier: `share` of the trade to the target and never more, nothing weighed against waiting.
+
+    `reward` is the fraction of what is sold that is freed besides it, for whoever pulls the ripcord.
+    """
+
+    share: float = 1.0
+    reward: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,7 @@ def plan_health(
     liquidators over the horizon. A flash loan is used only where the market's own limits need it.
     """
     health = _health(problem, *_values(problem))
-    goals = _goals(problem, health, mandate)
+    goals = _goals(problem, health, mandate, bounds.rescue)
     trials: list[_Tried] = []
     refused: list[Candidate] = []
     market = open_market()
@@ -78,7 +90,7 @@ def plan_health(
         *refused,
     )
     acting = tuple(Plan(t.trades.legs, t.move, c, waiting, t.name, candidates) for t, c in ranked)
-    if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
+    if mandate.policy.settle == "cheapest" and bounds.rescue is None and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
         return (Plan((), None, cost, waiting, reason, candidates), *acting)
     return acting
@@ -94,7 +106,12 @@ def _health(problem: HealthProblem, collateral: float, debt: float) -> float:
     return problem.threshold * collateral / debt if debt > 0.0 else math.inf
 
 
-def _goals(problem: HealthProblem, health: float, mandate: Mandate) -> tuple[tuple[float, str], ...]:
+def _goals(
+    problem: HealthProblem, health: float, mandate: Mandate, rescue: Rescuing | None
+) -> tuple[tuple[float, str], ...]:
+    if rescue is not None:
+        part = "" if rescue.share == 1.0 else f", {rescue.share:.0%} of the way"
+        return ((problem.target, f"rescued: health factor to {problem.target:.3f} (target{part})"),)
     edge = problem.low * 1.01 if health < problem.target else problem.high * 0.99
     middle = (problem.target + edge) / 2.0
     ways = ((problem.target, "target"), (middle, "half way to target"), (edge, "just inside the band"))
@@ -112,7 +129,7 @@ def _try(problem: HealthProblem, target: float, name: str, market: Market, bound
             if lever
             else sell_for_health(collateral, debt, problem.threshold, target, cost)
         )
-        value = min(value, bounds.turnover)
+        value = min(value * (bounds.rescue.share if bounds.rescue else 1.0), bounds.turnover)
         if value < bounds.min_trade:
             raise Unquotable("the trade would be smaller than the mandate's min_trade")
         tried = (_lever if lever else _delever)(problem, value, name, market, bounds, used)
@@ -155,7 +172,8 @@ def _delever(
     amount = int(value / problem.collateral_price)
     order = Order({problem.collateral: amount}, {problem.debt: 1.0}, {problem.collateral: amount, problem.debt: 0})
     trades = route(market, order, bounds.base_gas, used)
-    flash = (supplied - value) * problem.threshold * _CLOSE < debt
+    freed = amount + int(amount * bounds.rescue.reward if bounds.rescue else 0.0)
+    flash = (supplied - freed * problem.collateral_price) * problem.threshold * _CLOSE < debt
     loan, premium = 0, 0.0
     if flash:
         legs = zip(trades.legs, trades.fills, strict=True)
@@ -165,7 +183,7 @@ def _delever(
     return _Tried(
         name,
         trades,
-        LeverageMove(lever=False, flash=flash, urgent=False, debt_amount=loan, collateral_amount=amount),
+        LeverageMove(False, flash, bounds.rescue is not None, debt_amount=loan, collateral_amount=freed),
         _cost(problem, market, trades, bounds, flash, premium),
         collateral - value,
         max(0.0, debt - trades.net(problem.debt) * problem.debt_price + premium),

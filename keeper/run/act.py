@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from keeper import registry
+from keeper import guard, registry
 from keeper.calldata_policy import Manifest, Pool
 from keeper.chain.confirm import confirm
 from keeper.chain.node import Node, RpcError
@@ -13,7 +13,6 @@ from keeper.chain.reconcile import reconcile
 from keeper.chain.signer import Signer
 from keeper.chain.submit import submit
 from keeper.errors import BadInput, Halt, Retry
-from keeper.guard import MAX_GAS
 from keeper.journal import Journal
 from keeper.model import Allowed, Cleared, Lanes, Mandate, Outcome, Prediction, Snapshot, Vault
 from keeper.run.bind import Bound
@@ -139,7 +138,12 @@ def _left_behind(who: Acting, predicted: Prediction, vault: str, outcome: Outcom
 
 
 def _least_nav(vault: Vault, mandate: Mandate, cleared: Cleared) -> int:
-    """What an order must insist on, from the rehearsed valuation and the mandate: not from the order itself."""
+    """What an order must insist on, from the rehearsed valuation and the mandate: not from the order itself.
+
+    A rescue insists on nothing: what it may lose is bounded on chain at the prices of its own block.
+    """
+    if cleared.approved.plan.urgent:
+        return 0
     loss = bps_up(cleared.rehearsed.nav_before, min(mandate.max_loss, vault.limits.max_loss))
     return cleared.rehearsed.nav_before - loss
 
@@ -151,6 +155,9 @@ def _manifest(bound: Bound, snapshot: Snapshot, mandate: Mandate, cleared: Clear
         for adapter, facts in bound.venues
         if facts.pool in vault.venues and (not mandate.venues or facts.pool in mandate.venues)
     )
+    urgent = cleared.approved.plan.urgent
+    deviation = guard.MAX_DEVIATION if urgent else vault.limits.max_deviation
+    slippage = guard.most_slippage(vault, mandate, urgent)
     dearest = max((v.fee for v in snapshot.venues), default=0.0)
     return Manifest(
         chain_id=snapshot.chain_id,
@@ -162,7 +169,8 @@ def _manifest(bound: Bound, snapshot: Snapshot, mandate: Mandate, cleared: Clear
         min_nav_after=_least_nav(vault, mandate, cleared),
         pools=pools,
         prices=tuple((r.token, r.price_x36) for r in snapshot.rounds),
-        max_discount=Bps(vault.limits.max_deviation + mandate.max_slippage + round(dearest * BPS)),
-        max_fee=mandate.lanes.of(cleared.approved.plan.urgent).max_gas_price,
-        max_gas=MAX_GAS,
+        max_discount=Bps(deviation + slippage + round(dearest * BPS)),
+        max_fee=mandate.lanes.of(urgent).max_gas_price,
+        max_gas=guard.MAX_GAS,
+        urgent=urgent and vault.urgent(snapshot),
     )

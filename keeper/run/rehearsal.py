@@ -8,6 +8,7 @@ from keeper.model import Approved, Fill, Prediction, Snapshot, Vault
 from keeper.protocols import aave_v3_reading
 from keeper.run.bind import Bound
 from keeper.units import Amount, Timestamp
+from keeper.vaults.leverage import LeverageVault
 from keeper.vaults.range_vault import RangeVault
 from keeper.vaults.reverts import explain
 
@@ -57,6 +58,7 @@ def prediction(done: Rehearsal, snapshot: Snapshot, approved: Approved, when: Ti
         fills=fills(done.logs, approved.vault),
         gas=done.gas,
         range=after.range if isinstance(after, RangeVault) else None,
+        repaid_raw=before.repaid(snapshot, debt, when) if isinstance(before, LeverageVault) else 0,
     )
 
 

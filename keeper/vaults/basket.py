@@ -17,6 +17,7 @@ from keeper.model import (
     Question,
     Read,
     Reason,
+    Rescue,
     Snapshot,
     Token,
     WeightGoal,
@@ -58,6 +59,10 @@ class BasketVault:
     @property
     def gas(self) -> Gas:
         return BASE_GAS
+
+    @property
+    def rescue(self) -> Rescue | None:
+        return None
 
     def urgent(self, snapshot: Snapshot) -> bool:
         return False

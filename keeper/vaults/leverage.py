@@ -24,6 +24,7 @@ from keeper.model import (
     Question,
     Read,
     Reason,
+    Rescue,
     Snapshot,
     Token,
 )
@@ -34,6 +35,7 @@ from keeper.units import (
     WAD,
     Address,
     Amount,
+    Bps,
     Gas,
     Hash,
     Timestamp,
@@ -49,7 +51,6 @@ BASE_GAS = Gas(600_000)
 """Supply, borrow or repay, withdraw and both valuations without legs, as the first estimate."""
 _SIGNATURE = f"rebalance({common.ORDER},{common.LEGS},{common.LEVERAGE_MOVE})"
 _HEALTH = "health factor"
-_NO_TIER = Wad(0)
 _SAMPLE = 10**12
 """A loan large enough that the premium's rounding does not show in its rate."""
 
@@ -71,8 +72,7 @@ class LeverageVault:
     total_supply: int
     state_hash: Hash
     reported_nav: int | None
-    urgent_below: Wad = _NO_TIER
-    """Health factor below which the urgent tier is open; 0: there is none."""
+    rescue: Rescue
 
     @property
     def kind(self) -> str:
@@ -84,7 +84,7 @@ class LeverageVault:
 
     def urgent(self, snapshot: Snapshot) -> bool:
         try:
-            return self._health(snapshot) < self.urgent_below
+            return self._health(snapshot) < self.rescue.urgent
         except Refusal:  # the market has no price: nobody knows, and nothing could be done
             return False
 
@@ -155,7 +155,12 @@ class LeverageVault:
         collateral, debt = self.tokens
         holdings = tuple(moved.trades.inventory[t.address] for t in self.tokens)
         health = moved.market.health_factor(self.address, timestamp)
-        self._require_band(plan.move, before, health)
+        debt_raw = moved.market.debt(self.address, debt.address, timestamp)
+        repaid = self.repaid(snapshot, debt_raw, timestamp)
+        if plan.move.urgent:
+            self._require_rescue(plan.move, before, health, repaid)
+        else:
+            self._require_band(plan.move, before, health)
         return Prediction(
             source="replay",
             timestamp=timestamp,
@@ -163,10 +168,21 @@ class LeverageVault:
             nav_after=self._nav(snapshot, moved.market, holdings, timestamp),
             holdings=tuple(Amount(t.address, h) for t, h in zip(self.tokens, holdings, strict=True)),
             collateral_raw=moved.market.collateral(self.address, collateral.address, timestamp),
-            debt_raw=moved.market.debt(self.address, debt.address, timestamp),
+            debt_raw=debt_raw,
             health_factor=health,
             fills=moved.trades.fills,
+            repaid_raw=repaid,
         )
+
+    def repaid(self, snapshot: Snapshot, debt_raw: int, timestamp: Timestamp) -> int:
+        """What was repaid by `timestamp` where `debt_raw` is left, raw units of collateral; 0 where debt was added.
+
+        As the guard sees it: the difference of what is owed, both rounded up.
+        """
+        collateral, debt = self._addresses
+        before = snapshot.market(self.market).debt(self.address, debt, timestamp)
+        owed, left = (value_up(snapshot, debt, raw, collateral) for raw in (before, debt_raw))
+        return max(0, owed - left)
 
     def left(self, snapshot: Snapshot, mandate: Mandate, prediction: Prediction) -> Drift:
         return _drift(mandate, prediction.health_factor or Wad(UINT256_MAX))
@@ -256,6 +272,22 @@ class LeverageVault:
                 "C-33", f"the health factor would be {after / WAD:.4f}, over the ceiling {self.ceiling / WAD:.4f}"
             )
 
+    def _require_rescue(self, move: LeverageMove, before: Wad, after: Wad, repaid: int) -> None:
+        """What the contract asks of an urgent move's health factor; what it may lose is the guard's."""
+        if move.lever:
+            raise Refusal("Move", "only de-levering can be urgent")
+        if before >= self.rescue.urgent:
+            raise Refusal(
+                "C-11",
+                f"the health factor is {before / WAD:.4f}, urgent is what is below {self.rescue.urgent / WAD:.4f}",
+            )
+        if repaid == 0:
+            raise Refusal("C-11", "a rescue must repay debt, and this one repays none")
+        if after <= before:
+            raise Refusal("C-33", f"the health factor would not rise: {before / WAD:.4f} to {after / WAD:.4f}")
+        if after > self.ceiling:
+            raise Refusal("C-33", f"a rescue would end at {after / WAD:.4f}, over the ceiling {self.ceiling / WAD:.4f}")
+
 
 @dataclass(frozen=True, slots=True)
 class _Moved:
@@ -284,14 +316,18 @@ def observe(facts: VaultFacts, tokens: Sequence[Token], keeper: Address) -> Ques
 
     def build(answers: Sequence[Any]) -> LeverageVault:
         *state, nav = answers
-        holdings, band, limits, guard, allowed, supply, state_hash = wire.answered(state, f"the vault {vault}")
+        holdings, health, urgent, limits, guard, allowed, supply, state_hash = wire.answered(
+            state, f"the vault {vault}"
+        )
+        floor, ceiling, below, ripcord, _loss, chunk, reward = health
+        budget, most_loss = urgent
         return LeverageVault(
             address=vault,
             tokens=tuple(tokens),
             holdings=holdings,
             market=facts.extra[0],
-            floor=Wad(band[0]),
-            ceiling=Wad(band[1]),
+            floor=Wad(floor),
+            ceiling=Wad(ceiling),
             venues=tuple(pool for _, pool in facts.venues),
             limits=limits,
             guard=guard,
@@ -299,11 +335,13 @@ def observe(facts: VaultFacts, tokens: Sequence[Token], keeper: Address) -> Ques
             total_supply=supply,
             state_hash=Hash(f"0x{state_hash:064x}"),
             reported_nav=None if isinstance(nav, Failed) else nav,
+            rescue=Rescue(Wad(below), Wad(ripcord), Bps(most_loss), budget, Bps(chunk), Bps(reward)),
         )
 
     reads = (
         Read(vault, wire.calldata("holdings()"), decode_uints),
         Read(vault, wire.calldata("healthLimits()"), wire.uints(7)),
+        Read(vault, wire.calldata("urgentBudget()"), wire.uints(2)),
         read_limits(vault),
         read_guard(vault),
         Read(vault, wire.calldata("isKeeper(address)", keeper), wire.uint),

@@ -23,6 +23,7 @@ from keeper.model import (
     RangeProblem,
     Read,
     Reason,
+    Rescue,
     Snapshot,
     Token,
 )
@@ -75,6 +76,10 @@ class RangeVault:
     @property
     def gas(self) -> Gas:
         return BASE_GAS
+
+    @property
+    def rescue(self) -> Rescue | None:
+        return None
 
     def urgent(self, snapshot: Snapshot) -> bool:
         return False

@@ -1,0 +1,268 @@
+"""A levered vault in danger is rescued at once: by its keeper whatever stands in the way, and as predicted to the wei.
+
+A fork of the world with real Uniswap and Aave, in which most holders have left in kind: what is owed is then small for
+the pools, a market of about 30 bp.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from keeper.chain import signer
+from keeper.chain.submit import submit
+from keeper.model import Approved, Cleared, LeverageMove, Refused
+from keeper.run import Keeper, Report, open_keeper
+from keeper.run.act import Acting, _manifest
+from keeper.units import BPS, WAD
+from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY, RunningWorld, calls, market, rpc
+from keeper.world import fork as fork_world
+from keeper.world.vaults import COOLDOWN, LIMITS
+from tests.run.settings import config
+
+GWEI = 10**9
+DANGER = {"WETH": 1_765.0}
+"""A health factor of 1.058: under the urgent level of 1.15, over the ripcord's of 1.05."""
+LEFT = 95
+"""Per cent of the shares that leave first."""
+
+
+def leave(running: RunningWorld, per_cent: int) -> None:
+    vault, user = running.world.vault("leverage").address, running.world.account("user")
+    shares = calls.view(running.url, vault, "balanceOf(address)", "(uint256)", user)
+    function = "redeemInKind(uint256,address,address,uint256[])"
+    market.transact(running, "user", vault, function, shares * per_cent // 100, user, user, [0, 0])
+
+
+@pytest.fixture(scope="module")
+def small(fork: RunningWorld) -> RunningWorld:
+    leave(fork, LEFT)
+    market.mine(fork, 86_400)
+    market.refresh_feeds(fork)
+    return fork
+
+
+@pytest.fixture
+def danger(small: RunningWorld) -> Iterator[RunningWorld]:
+    state = rpc.request(small.url, "evm_snapshot")
+    market.move(small, DANGER)
+    yield small
+    rpc.request(small.url, "evm_revert", state)
+
+
+@pytest.fixture
+def keeper(danger: RunningWorld, tmp_path: Path) -> Iterator[Keeper]:
+    with open_keeper(config(danger, tmp_path), signer.world_key(WORLD_KEEPER_KEY, lambda: True)) as opened:
+        yield opened
+
+
+def health(running: RunningWorld) -> float:
+    vault = running.world.vault("leverage").address
+    return int(calls.view(running.url, vault, "healthFactor()", "(uint256)")) / WAD
+
+
+def levered(reports: tuple[Report, ...]) -> Report:
+    assert reports[0].name == "lever", "rescues come first"
+    return reports[0]
+
+
+def require_rescued(running: RunningWorld, report: Report) -> None:
+    verdict = report.decision.verdict
+    assert isinstance(verdict, Approved), verdict
+    assert isinstance(verdict.plan.move, LeverageMove)
+    assert verdict.plan.move.urgent
+    assert report.outcome is not None, report.cleared
+    assert report.outcome.status == "done", report.outcome
+    assert report.differences == ()
+    assert health(running) == pytest.approx(1.8, abs=1e-4)
+
+
+def test_one_action_brings_it_back_to_target_as_predicted(keeper: Keeper, danger: RunningWorld) -> None:
+    assert health(danger) == pytest.approx(1.058, abs=0.005)
+    report = levered(keeper.tick(live=True))
+    require_rescued(danger, report)
+    verdict = report.decision.verdict
+    assert isinstance(verdict, Approved)
+    lost = verdict.prediction.nav_before - verdict.prediction.nav_after
+    assert 20 < lost / verdict.prediction.repaid_raw * BPS < 45, "the market of the issue, about 30 bp"
+    sold = sum(f.amount_in for f in verdict.prediction.fills) / verdict.prediction.nav_before
+    assert sold > 1.5, "more than a cap of 30 bp of net asset value, or of a quarter of gross assets, lets through"
+
+
+# what does not block it
+
+
+def tighten(running: RunningWorld, **changes: int) -> None:
+    """The curator narrows limits, which is instant."""
+    names = ("loss", "gain", "daily_loss", "deviation", "turnover", "daily_turnover", "cooldown")
+    limits = tuple(changes.get(name, value) for name, value in zip(names, LIMITS, strict=True))
+    guard = calls.view(running.url, running.world.vault("leverage").address, "guard()", "(address)")
+    function = "setLimits((uint16,uint16,uint16,uint16,uint16,uint16,uint32))"
+    market.transact(running, "curator", guard, function, limits)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"turnover": 1, "daily_turnover": 1}, {"loss": 1}, {"daily_loss": 1}, {"deviation": 1}],
+    ids=lambda limits: " and ".join(limits),
+)
+def test_no_limit_of_housekeeping_blocks_it(small: RunningWorld, tmp_path: Path, limits: dict[str, int]) -> None:
+    state = rpc.request(small.url, "evm_snapshot")
+    tighten(small, **limits)
+    market.move(small, DANGER)
+    one = config(small, tmp_path)
+    tight = one.model_copy(
+        update={
+            "vault": tuple(
+                v.model_copy(update={"policy": v.policy.model_copy(update={"max_loss_bps": 1})}) for v in one.vault
+            )
+        }
+    )
+    with open_keeper(tight, signer.world_key(WORLD_KEEPER_KEY, lambda: True)) as keeper:
+        require_rescued(small, levered(keeper.tick(live=True)))
+    rpc.request(small.url, "evm_revert", state)
+
+
+def test_a_running_cooldown_does_not_block_it(small: RunningWorld, tmp_path: Path) -> None:
+    state = rpc.request(small.url, "evm_snapshot")
+    market.move(small, {"WETH": 2_430.0})
+    with open_keeper(config(small, tmp_path), signer.world_key(WORLD_KEEPER_KEY, lambda: True)) as keeper:
+        first = levered(keeper.tick(live=True))
+        assert first.outcome is not None
+        acted_at = market.now(small)
+        assert isinstance(first.decision.verdict, Approved)
+        assert not first.decision.verdict.plan.urgent
+        while health(small) > 1.1:
+            market.move(
+                small, {"WETH": 0.9 * float(keeper.observe().round(small.world.token("WETH").address).answer) / 1e8}
+            )
+        assert market.now(small) < acted_at + COOLDOWN
+        require_rescued(small, levered(keeper.tick(live=True)))
+        assert market.now(small) < acted_at + COOLDOWN
+    rpc.request(small.url, "evm_revert", state)
+
+
+def test_gas_over_housekeepings_cap_does_not_block_it(keeper: Keeper, danger: RunningWorld) -> None:
+    market.set_base_fee(danger, 150 * GWEI)
+    rpc.request(danger.url, "evm_mine")
+    reports = keeper.tick(live=True)
+    require_rescued(danger, levered(reports))
+    for other in reports[1:]:
+        assert isinstance(other.decision.verdict, Refused), other.decision.verdict
+        assert "K-13" in {reason.id for reason in other.decision.verdict.reasons}
+
+
+@contextmanager
+def blocks(running: RunningWorld) -> Iterator[None]:
+    """A block a second, as others mine them, in place of one for each transaction."""
+    rpc.request(running.url, "evm_setAutomine", False)
+    stop = threading.Event()
+
+    def mine() -> None:
+        while not stop.wait(1.0):
+            rpc.request(running.url, "evm_mine")
+
+    miner = threading.Thread(target=mine)
+    miner.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        miner.join()
+        rpc.request(running.url, "anvil_dropAllTransactions")
+        rpc.request(running.url, "evm_setAutomine", True)
+
+
+def housekeep(keeper: Keeper) -> None:
+    """Sends the basket's plan, and does not wait for it."""
+    report = keeper.decide("core")
+    assert isinstance(report.cleared, Cleared), report.cleared
+    who = Acting(keeper.node, keeper.journal, keeper.bound, keeper.signer or pytest.fail("no signer"))
+    manifest = _manifest(keeper.bound, report.snapshot, report.mandate, report.cleared)
+    submit(
+        who.node, who.journal.intents, who.signer, report.cleared, manifest, report.snapshot.head, report.mandate.lanes
+    )
+
+
+def test_an_open_housekeeping_intent_does_not_block_it(keeper: Keeper, danger: RunningWorld) -> None:
+    rpc.request(danger.url, "evm_setAutomine", False)
+    housekeep(keeper)
+    market.set_base_fee(danger, 90 * GWEI)  # far over what the housekeeping bids: it stays in the pool
+    rpc.request(danger.url, "evm_mine")
+    with blocks(danger):
+        require_rescued(danger, levered(keeper.tick(live=True)))
+        intents = keeper.journal.intents
+        housekeeping, rescue = sorted(
+            intents.unsettled(danger.world.chain_id, WORLD_KEEPER_ADDRESS), key=lambda i: i.nonce
+        )
+        assert not housekeeping.urgent
+        assert rescue.urgent
+        assert [a.kind for a in intents.attempts(housekeeping.intent_id)] == ["act", "cancel"]
+        assert {o.status for o in keeper.reconcile()} == {"cancelled", "done"}
+
+
+def test_housekeeping_that_is_followed_gives_way_when_the_market_falls(small: RunningWorld, tmp_path: Path) -> None:
+    """It is bidding for a block when the fall comes: the keeper does not wait for the end of that."""
+    state = rpc.request(small.url, "evm_snapshot")
+    market.move(small, {"WETH": 2_600.0, "WBTC": 50_000.0})
+    with open_keeper(config(small, tmp_path), signer.world_key(WORLD_KEEPER_KEY, lambda: True)) as keeper:
+        snapshot = keeper.observe()
+        alarm = keeper._alarm(snapshot.head)
+        assert not alarm()
+        market.move(small, DANGER)
+        assert alarm()
+        assert not alarm(), "said once, of each head"
+    rpc.request(small.url, "evm_revert", state)
+
+
+def test_a_purse_too_small_for_housekeeping_still_pays_for_it(keeper: Keeper, danger: RunningWorld) -> None:
+    rpc.request(danger.url, "anvil_setBalance", WORLD_KEEPER_ADDRESS, hex(10**17))
+    require_rescued(danger, levered(keeper.tick(live=True)))
+
+
+def test_the_stop_file_lets_it_through_unless_it_says_everything(keeper: Keeper, danger: RunningWorld) -> None:
+    assert all(r.outcome is None for r in keeper.tick(live=True, allowed="nothing"))
+    reports = keeper.tick(live=True, allowed="rescues")
+    require_rescued(danger, levered(reports))
+    assert all(r.outcome is None for r in reports[1:])
+
+
+# what a rescue may cost
+
+
+def test_in_a_thin_market_it_goes_as_far_as_it_may_and_on_in_the_next_block(
+    world: RunningWorld, tmp_path: Path
+) -> None:
+    """The world's whole vault in the world's pools: back to target at once would cost twice what a rescue may lose."""
+    with fork_world(world) as fork:
+        market.mine(fork, 600)
+        market.refresh_feeds(fork)
+        market.move(fork, {"WETH": 1_900.0})
+        with open_keeper(config(fork, tmp_path), signer.world_key(WORLD_KEEPER_KEY, lambda: True)) as keeper:
+            before, blocks_used = health(fork), 0
+            while health(fork) < 1.15 and blocks_used < 5:
+                report = levered(keeper.tick(live=True))
+                assert report.outcome is not None, report.decision.verdict
+                assert (report.outcome.status, report.differences) == ("done", ())
+                verdict = report.decision.verdict
+                assert isinstance(verdict, Approved)
+                lost = verdict.prediction.nav_before - verdict.prediction.nav_after
+                assert 0.5 * 150 < lost / verdict.prediction.repaid_raw * BPS <= 0.8 * 150 + 0.01
+                assert "% of the way" in verdict.plan.reason
+                assert health(fork) > before + 0.05
+                before, blocks_used = health(fork), blocks_used + 1
+                market.move(fork, {"WETH": 1_900.0})  # arbitrage fills the pools again
+            assert before > 1.15
+
+
+def test_it_is_not_urgent_above_its_level(small: RunningWorld, tmp_path: Path) -> None:
+    state = rpc.request(small.url, "evm_snapshot")
+    market.move(small, {"WETH": 2_000.0})  # 1.2
+    with open_keeper(config(small, tmp_path)) as keeper:
+        report = keeper.decide("lever")
+    verdict = report.decision.verdict
+    assert isinstance(verdict, Approved), verdict
+    assert not verdict.plan.urgent
+    rpc.request(small.url, "evm_revert", state)

@@ -43,7 +43,7 @@ IMPORTS: dict[str, set[str]] = {
     | ADAPTERS
     | PURE_STAGES
     | {"abi", "calldata_policy", "chain", "codec", "config", "journal", "registry"},
-    "world": DATA | ADAPTERS | {"abi", "chain", "config", "costs", "run"},
+    "world": DATA | ADAPTERS | {"abi", "chain", "config", "costs", "forecast", "run"},
     "doctor": DATA | ADAPTERS | {"abi", "chain", "config", "journal", "run", "world"},
     "service": DATA | {"chain", "config", "run", "world"},
     "web": DATA | {"codec", "journal"},

@@ -10,6 +10,7 @@ from keeper.cli import render_report, words
 from keeper.model import Approved
 from keeper.run import Report
 from keeper.world.demo import Moment
+from keeper.world.demo.duel import Side
 from keeper.world.demo.ledger import Entry
 
 SHOWN_STATES = 12
@@ -107,6 +108,42 @@ def ledger(entries: Sequence[Entry]) -> Table:
     sums = [sum(getattr(e, name) for e in entries) for name in _SUMMED]
     table.add_row("sum", "", "", "", *(f"{s:.2f}" for s in sums), "")
     return table
+
+
+def duel(sides: Sequence[Side]) -> Table:
+    """What each keeper did in the same storm, why first, what it paid and how low it let the health factor fall."""
+    table = Table(
+        title="The same storm, the same vault, two keepers",
+        title_justify="left",
+        box=None,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("keeper", no_wrap=True)
+    table.add_column("first acted at", no_wrap=True)
+    for title in ("actions", "paid, bps", "lowest HF", "hours under its band"):
+        table.add_column(title, justify="right")
+    for side in sides:
+        first = "never"
+        if side.first is not None:
+            chance, health = side.first
+            broken = health < _band(side)
+            first = f"HF {health:.3f}, " + ("its band broken" if broken else f"{100 * chance:.0f} % likely to break")
+        table.add_row(
+            side.name,
+            first,
+            str(len(side.actions)),
+            f"{side.paid:.2f}",
+            Text(f"{min(side.values):.3f}", style="bold red" if min(side.values) < _band(side) else "green"),
+            str(side.outside),
+        )
+    return table
+
+
+def _band(side: Side) -> float:
+    drift = side.moments[0].reports[0].decision.drift
+    return drift.quantities[0].low if drift is not None else 0.0
 
 
 _SUMMED = ("predicted_fees", "predicted_impact", "predicted_loss", "realised_loss", "predicted_gas", "realised_gas")

@@ -1,4 +1,4 @@
-"""The demo: a falling, wobbling market on the local world, and a live keeper that holds three vaults through it."""
+"""The demo: a storm that one keeper sees coming, and a falling market that a live keeper holds three vaults through."""
 
 from keeper.world.demo.play import Moment, play
 from keeper.world.demo.scenario import Step, falling_market

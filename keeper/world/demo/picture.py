@@ -1,4 +1,4 @@
-"""The moments of a demo in, one PNG out: prices, weights, the health factor and a range, each against its band."""
+"""The moments of a demo in, a PNG out: prices, weights, health factors and a range, each against its band."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +9,18 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from keeper.model import Approved, Quantity, Range
+from keeper.model import Approved, Preventative, Quantity, Range
 from keeper.run import Report
 from keeper.vaults.range_vault import RangeVault
+from keeper.world.demo.duel import Side
 from keeper.world.demo.ledger import left
 from keeper.world.demo.play import Moment
 
 COLOURS = {"USDC": "#2775ca", "WETH": "#7a5cd6", "WBTC": "#e8912d"}
 HEALTH = "#1b998b"
 FLOOR = "#c0392b"
+DUEL = ("#c0392b", "#1b998b")
+"""Of the reactive keeper and of the preventative one."""
 
 
 def draw(moments: Sequence[Moment], path: Path) -> None:
@@ -33,6 +36,44 @@ def draw(moments: Sequence[Moment], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def draw_duel(sides: Sequence[Side], path: Path) -> None:
+    """Write the picture of two keepers in one storm: the price, both health factors, the chance that made one act."""
+    figure, axes = plt.subplots(3, 1, figsize=(10, 10), sharex=True, height_ratios=(0.9, 1.7, 1.0))
+    moments = sides[0].moments
+    hours = [(m.timestamp - moments[0].timestamp) / 3600 + 1 for m in moments]
+    axes[0].plot(hours, [m.usd["WETH"] for m in moments], color=COLOURS["WETH"], label="WETH")
+    _dress(axes[0], "The same storm for both", "WETH/USD")
+    band = _quantities(moments[0].reports[0])[0]
+    axes[1].axhspan(band.low, band.high, color=HEALTH, alpha=0.08, lw=0, label="mandate's band")
+    for side, colour in zip(sides, DUEL, strict=True):
+        _line(axes[1], hours, [m.reports[0] for m in side.moments], band.name, colour, 1.0, side.name)
+        axes[1].axhline(min(side.values), color=colour, lw=0.8, ls=":", label=f"its lowest, {min(side.values):.3f}")
+    axes[1].set_ylim(min(min(s.values) for s in sides) - 0.05, max(max(s.values) for s in sides) + 0.05)
+    _dress(axes[1], "Health factors; dots are actions, at the value they found", "health factor")
+    _chances(axes[2], hours, sides[-1])
+    axes[2].set_xlabel("hours")
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _chances(axis: Axes, hours: Sequence[float], side: Side) -> None:
+    """The forecast chance to leave the band within a day, with the one that made it act in figures."""
+    per_cent = [100 * c for c in side.chances]
+    axis.plot(hours, per_cent, color=DUEL[-1], label="forecast, within 24 h")
+    policy = side.moments[0].reports[0].mandate.policy
+    if isinstance(policy, Preventative):
+        for level, word in ((policy.act_above, "acts above"), (policy.stop_below, "stops below")):
+            axis.axhline(100 * level, color="grey", lw=0.7, ls=":", label=f"{word} {100 * level:.0f} %")
+    found = [(h, c) for h, c, m in zip(hours, per_cent, side.moments, strict=True) if _done(m.reports[0])]
+    _dots(axis, found, DUEL[-1])
+    for hour, chance in found:
+        axis.annotate(f"{chance:.0f} %", (hour, chance), textcoords="offset points", xytext=(6, 4), fontsize=9)
+    axis.set_ylim(0, 100)
+    _dress(axis, "The chance that made the preventative keeper act", "chance, %")
 
 
 def _prices(axis: Axes, hours: Sequence[float], moments: Sequence[Moment]) -> None:
@@ -96,7 +137,15 @@ def _moved_to(report: Report) -> Range | None:
     return verdict.prediction.range if _done(report) and isinstance(verdict, Approved) else None
 
 
-def _line(axis: Axes, hours: Sequence[float], reports: Sequence[Report], name: str, colour: str, scale: float) -> None:
+def _line(
+    axis: Axes,
+    hours: Sequence[float],
+    reports: Sequence[Report],
+    name: str,
+    colour: str,
+    scale: float,
+    label: str | None = None,
+) -> None:
     """The value at each look, and after an action the one it left, at the same time."""
     times: list[float] = []
     values: list[float] = []
@@ -108,7 +157,7 @@ def _line(axis: Axes, hours: Sequence[float], reports: Sequence[Report], name: s
             found.append((hour, values[-1]))
             times.append(hour)
             values.append(scale * left(report, name))
-    axis.plot(times, values, color=colour, label=name)
+    axis.plot(times, values, color=colour, label=label or name)
     _dots(axis, found, colour)
 
 

@@ -241,3 +241,24 @@ def test_values_of_a_tuple_type_need_no_class() -> None:
     assert CODEC.loads(Forecast, CODEC.dumps(Forecast("ewma", 60, (), ()))) == Forecast("ewma", 60, (), ())
     with pytest.raises(ValueError, match=r"^\[1\]: expected Limits, found GuardState"):
         CODEC.dumps((limits[0], GuardState(1, False, Timestamp(0), 0, 0)), kind)
+
+
+def test_what_older_journals_hold_is_read_with_defaults() -> None:
+    """Values written before policies had kinds, gates, parts and reasons."""
+    zero = "0x" + "00" * 20
+    state = {"$": "State", "vault": zero, "acting": True, "deferred": {"$": "Deferred", "until": 5, "reason": "gas"}}
+    assert CODEC.decode(State, state).progress is None
+    decision = {"$": "Decision", "verdict": {"$": "Refused", "reasons": []}, "state": state}
+    told = CODEC.decode(model.Decision, decision | {"drift": None, "forecast": None})
+    assert (told.why, told.chance) == ("", None)
+    assert CODEC.decode(model.Threshold, {"$": "Threshold", "settle": "edge"}) == model.Threshold("edge")
+    goal = CODEC.decode(model.HealthGoal, {"$": "HealthGoal", "low": 15, "target": 18, "high": 22})
+    assert goal.tolerance == 0.0
+    assert not CODEC.decode(model.Window, {"$": "Window", "start": 1, "end": 2, "reason": "x"}).rescues
+    lane = {"$": "Lane", "name": "normal", "max_gas_price": 1, "tip": 0, "resubmit_s": 12}
+    mandate = {"$": "Mandate", "vault": zero, "kind": "leverage", "name": "x", "goal": CODEC.encode(goal)}
+    mandate |= {"policy": {"$": "Threshold", "settle": "edge"}, "horizon_s": 1, "risk_aversion": 2.0, "max_loss": 1}
+    mandate |= {"max_slippage": 1, "deadline_s": 300, "min_trade": 0.0}
+    mandate |= {"lanes": {"$": "Lanes", "normal": lane, "urgent": lane | {"name": "urgent"}}}
+    read = CODEC.decode(model.Mandate, mandate)
+    assert (read.gates, read.chunks) == (model.Gates(), model.Chunks())

@@ -42,6 +42,8 @@ from keeper.plan.policy import deferral, edges, levels
 from keeper.plan.policy.chance import deviations
 from keeper.units import WAD, Timestamp, Wad, Wei
 from tests import levered, scene
+from tests.plan.test_range import mandate as range_mandate
+from tests.plan.test_range import scene as range_scene
 from tests.scene import NOW, STATE
 
 KINDS: tuple[Policy, ...] = (
@@ -134,17 +136,33 @@ def test_a_period_is_served_by_finding_nothing_to_do() -> None:
     assert isinstance(at(2.3, Periodic(86_400)).verdict, Approved)
 
 
-def test_a_basket_and_a_range_are_prevented_from_leaving_their_bands() -> None:
+def test_a_basket_is_brought_back_before_a_weight_leaves_its_band() -> None:
     rules = {"policy": Preventative(stress=4.0)}
     held = scene.basket(weth=280.0, wbtc=9.1)
-    near = decide(History(scene.snapshot(held), ()), STATE, levered.trusting(4.0), scene.mandate(**rules), 0)
+    near = decide(History(scene.snapshot(held), ()), STATE, levered.trusting(1.0), scene.mandate(**rules), 0)
     assert near.drift is not None
     assert near.drift.distance < 1.0
     assert isinstance(near.verdict, Approved), near.why
-    assert "WETH reaches 43.00 % within 1 d with probability" in near.why
+    assert "WBTC reaches 27.00 % within 1 d with probability 64 %" in near.why
     calm = decide(History(scene.snapshot(held), ()), STATE, levered.trusting(0.2), scene.mandate(**rules), 0)
     assert isinstance(calm.verdict, Hold)
     assert "nothing to prevent" in calm.why
+
+
+def test_a_range_is_moved_before_the_price_leaves_it_but_not_to_where_it_is_left_as_soon() -> None:
+    def found(sigma: float, usd: float) -> Decision:
+        rules = range_mandate(policy=Preventative())
+        return decide(History(range_scene(usd), ()), STATE, levered.trusting(sigma), rules, 0)
+
+    near = found(0.6, 3_230.0)
+    assert near.drift is not None
+    assert near.drift.distance < 1.0
+    assert isinstance(near.verdict, Approved), near.why
+    assert near.verdict.prediction.range != range_scene().vaults[0].range  # type: ignore[attr-defined]
+    assert isinstance(found(0.6, 3_100.0).verdict, Hold)
+    wild = found(3.0, 3_230.0)
+    assert isinstance(wild.verdict, Hold), "a range of this width is left on either side within a day, wherever it is"
+    assert (wild.chance or 0.0) > 0.9
 
 
 # --- how far, and when to stop ----------------------------------------------------------------------------------------
@@ -441,3 +459,13 @@ def test_the_share_of_the_band_for_a_chance_is_where_it_has_it(chance: float) ->
     place = 1.8 - 0.3 * share
     if share > 0.0:
         assert found.chance_at(place) == pytest.approx(0.1, rel=1e-6)
+
+
+@given(st.floats(0.05, 0.9), st.floats(0.38, 0.42))
+def test_both_edges_of_a_weights_band_count(chance: float, value: float) -> None:
+    weight = Quantity("WETH", 0.41, 0.37, 0.40, 0.43)
+    (edge,) = edges(Drift(0.5, "WETH", (weight,)), Forecast("x", 86_400, (), (Touch("WETH", 0.43, chance),)))
+    deviation = 0.02 / deviations(chance)
+    sides = sum(first_passage(d, deviation, 0.0, 1.0) for d in (0.43 - value, value - 0.37))
+    assert edge.leaving(value) == pytest.approx(min(1.0, sides), rel=1e-9)
+    assert one_edge(chance).leaving(1.7) == one_edge(chance).chance_at(1.7), "a high health factor is no danger"

@@ -1,7 +1,7 @@
 """Bands and a forecast in, each edge with the chance to reach it, from here and from elsewhere, out."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy.special import ndtr, ndtri
 
@@ -47,6 +47,21 @@ class Edge:
         if here <= 0.0 or self.chance <= 0.0:
             return self.chance
         return 2.0 * float(ndtr(-deviations(self.chance) * there / here))
+
+    def leaving(self, value: float) -> float:
+        """The chance to leave the band from `value`, by this edge or the other; a health factor by this one alone.
+
+        The other edge is as far in the same deviations: a band that is left at both ends is no safer in its middle.
+        """
+        chance = self.chance_at(value)
+        if self.quantity.name == HEALTH:
+            return chance
+        other = replace(self, barrier=self.quantity.high if self.low else self.quantity.low)
+        here, sized = self.distance(self.quantity.value), deviations(self.chance)
+        if here <= 0.0 or math.isinf(sized) or sized == 0.0:
+            return chance
+        there = max(0.0, other.distance(value))
+        return min(1.0, chance + 2.0 * float(ndtr(-sized * there / here)))
 
     def share_for(self, chance: float) -> float:
         """How much of the band's half, from the target to this edge, is left where the edge has `chance`; in [0, 1]."""

@@ -33,12 +33,12 @@ _TICK = math.log(1.0001)
 
 @dataclass(frozen=True, slots=True)
 class Threat:
-    """What the likeliest touch of a band is expected to cost, from any state: its chance there times what is dearer.
+    """What leaving the band is expected to cost, from any state: the chance there times what is dearer then.
 
-    `then` is by how much execution is dearer at the band's edge, in raw units of the base asset: on the way from the
-    edge to the target, fees in proportion to it and impact to its square, all of it (stress - 1) times what it is now.
-    What it costs as things are is in the value of the state, which counts all future trades; what liquidators take is
-    in the planner's valuation too.
+    `then` is by how much execution is dearer at `edge`, the likeliest to be reached, in raw units of the base asset: on
+    the way from it to the target, fees in proportion to the way and impact to its square, all of it (stress - 1) times
+    what it is now. What it costs as things are is in the value of the state, which counts all future trades; what
+    liquidators take is in the planner's valuation too.
     """
 
     edge: Edge
@@ -46,7 +46,7 @@ class Threat:
 
     def cost(self, drift: Drift) -> float:
         value = next(q.value for q in drift.quantities if q.name == self.edge.quantity.name)
-        return self.edge.chance_at(value) * self.then
+        return self.edge.leaving(value) * self.then
 
 
 def threat(edge: Edge, whole: Cost, went: float, stress: float) -> Threat:

@@ -47,7 +47,7 @@ abstract contract LeverageErc4626 is LeverageWorld, Erc4626Properties {
         _nextRound();
     }
 
-    function _setup() private view returns (GuardSetup memory setup) {
+    function _setup() private returns (GuardSetup memory setup) {
         setup = _leverageGuard(asset);
         TokenFeed[] memory plain = setup.feeds;
         setup.feeds = new TokenFeed[](5);

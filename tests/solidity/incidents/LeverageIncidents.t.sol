@@ -105,20 +105,6 @@ contract LeverageIncidentsTest is LeverageWorld {
         assertLe(reward, 0.12e18, "at most 50 bps of what was repaid");
     }
 
-    /// @dev The price falls, everywhere.
-    function _fall(int256 answer) private {
-        feeds[address(weth)].pushRound(answer);
-        (WorldToken t0, WorldToken t1) = address(usdc) < address(weth) ? (usdc, weth) : (weth, usdc);
-        uint160 root = uint160(Math.sqrt(Math.mulDiv(_priceX(t0), 1 << 192, _priceX(t1))));
-        bool zeroForOne = t0 == weth;
-        (bool ok,) = v3UsdcWeth.call(
-            abi.encodeWithSignature(
-                "swap(address,bool,int256,uint160,bytes)", address(this), zeroForOne, type(int256).max, root, ""
-            )
-        );
-        require(ok, "the pool did not trade");
-    }
-
     /// @dev F-50: a market that refuses makes the action revert whole, and the exit waits; nothing is half done.
     function test_F50_aPausedReserveLeavesNothingHalfDone() public {
         (uint256 collateral, uint256 debt) = vault.position();

@@ -25,7 +25,7 @@ contract RangeIncidentsTest is RangeWorld {
         for (uint256 i; i < 4; ++i) {
             for (uint160 j; j < 3; ++j) {
                 uint256 snapshot = vm.snapshotState();
-                _toRoot(TickPrice.sqrtX96Up(ticks[i]) + j - 1);
+                _toRoot(address(pool), TickPrice.sqrtX96Up(ticks[i]) + j - 1);
                 (, int24 found) = pool.slot0();
                 // On the price itself the pool is on either side, depending on where it comes from.
                 if (j != 1) assertEq(found, j == 0 ? ticks[i] - 1 : ticks[i], "I-3: where the tick begins");

@@ -105,7 +105,7 @@ contract BasketCampaign is ShareVerbs, BasketWorld {
         _visit(who, abi.encodeCall(BasketVault.depositInKind, (shares, who, _most())), _prices(), true);
     }
 
-    function _leaveInKindData(address who, uint256 shares) internal view override returns (bytes memory) {
+    function _leaveInKindData(address who, uint256 shares) internal pure override returns (bytes memory) {
         return abi.encodeCall(BasketVault.redeemInKind, (shares, who, who, _zeros()));
     }
 

@@ -252,7 +252,7 @@ class _Laid(NamedTuple):
     before: tuple[int, ...]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4_096)
 def _laid(
     pool: Address,
     tokens: tuple[Address, Address],

@@ -10,7 +10,7 @@ from keeper.model import Venue
 from keeper.plan.routing.kernel import Floats
 from keeper.units import Address
 
-_REMEMBERED = 1024
+_REMEMBERED = 4096
 _NUMBERS = attrgetter("reserve_0", "reserve_1", "capacity_0", "capacity_1")
 
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from routing_parts import decision, markets, peers
+from routing_parts import markets, peers
 from routing_parts.markets import Instance
 
 from keeper.plan.routing.gas import solve_with_gas, value, warm_up
@@ -66,7 +66,6 @@ def main() -> int:
     real()
     gas()
     percent_split()
-    decision.table(missed)
     print("\n## Goals\n")
     print("\n".join(f"- missed: {text}" for text in missed) or "All of P1 to P4 were met in this run.")
     return 1 if missed else 0

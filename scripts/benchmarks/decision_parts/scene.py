@@ -92,7 +92,7 @@ def block(vaults: int, pools: int, seed: int = 0) -> Block:
 
 
 def next_block(one: Block, share: float, seed: int = 1) -> Block:
-    """The same after a swap of 0.01 % of its depth in each of a share of the pools."""
+    """The same after a swap of about 0.01 % of its depth in each of a share of the pools."""
     rng = np.random.default_rng(seed)
     snapshot = one.history.snapshot
     moved = set(rng.choice(len(snapshot.venues), round(share * len(snapshot.venues)), replace=False).tolist())
@@ -104,7 +104,7 @@ def next_block(one: Block, share: float, seed: int = 1) -> Block:
 def _traded(rng: np.random.Generator, pool: UniswapV3Pool) -> UniswapV3Pool:
     depth = pool.liquidity * v3.Q96 // pool.sqrt_price_x96, pool.liquidity * pool.sqrt_price_x96 // v3.Q96
     side = int(rng.integers(2))
-    return pool.after(pool.tokens[side], depth[side] // 10_000)
+    return pool.after(pool.tokens[side], int(depth[side] * rng.uniform(0.5e-4, 2e-4)))
 
 
 def _round(token: Address, decimals: int, usd: float) -> Round:

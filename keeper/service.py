@@ -112,6 +112,7 @@ class Service:
                     self.listener.notice(f"intent {outcome.intent_id}: {outcome.status} {outcome.reason}".rstrip())
         for report in keeper.tick(self.live, allowed):
             self.listener.report(report)
+        keeper.study_aside()
         for said in keeper.notices():
             self.listener.notice(said)
 

@@ -1,11 +1,12 @@
 """Values of the keeper in, trees for JSON out: raw amounts, every field, plus the words a program would look for."""
 
+from dataclasses import asdict, replace
 from typing import Any
 
 from keeper.cli import render_report
 from keeper.codec import MODEL, Codec
 from keeper.model import Cleared, Cost, Decision, Drift
-from keeper.run import Report
+from keeper.run import Foreseen, Report
 from keeper.shock import Struck
 from keeper.units import BPS
 
@@ -53,6 +54,26 @@ def shock_tree(name: str, one: Struck) -> dict[str, Any]:
         "kept_raw": one.kept,
         "actions": one.actions,
         "decision": decision_tree(one.decision),
+    }
+
+
+def foreseen_tree(one: Foreseen) -> dict[str, Any]:
+    """A forecast with what it was made of and the record behind it; fitted numbers stay in the journal."""
+    beliefs = replace(one.beliefs, pooled=(), tokens=tuple(replace(t, fits=(), shapes=()) for t in one.beliefs.tokens))
+    head = one.snapshot.head
+    return {
+        "vault": one.mandate.name,
+        "address": one.mandate.vault,
+        "chain_id": one.snapshot.chain_id,
+        "block": head.number,
+        "block_hash": head.hash,
+        "timestamp": head.timestamp,
+        "forecast": None if one.forecast is None else _CODEC.encode(one.forecast),
+        "why": one.why,
+        "drift": drift_tree(one.drift),
+        "beliefs": _CODEC.encode(beliefs),
+        "live": None if one.counts is None else asdict(one.counts),
+        "fit": None if one.fit is None else asdict(one.fit),
     }
 
 

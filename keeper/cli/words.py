@@ -12,6 +12,7 @@ from keeper.units import SECONDS_PER_DAY, WAD, Address
 BAR = 25
 """Characters of a bar; its band takes the middle three fifths."""
 HEALTH = "health factor"
+GAS = "gas"
 
 
 def figure(value: float, like: float | None = None) -> str:

@@ -110,10 +110,10 @@ def _levels(series: Sequence[LevelSeries], seed: int) -> Iterator[LevelBelief]:
 
 
 def _contests(bars: Sequence[Bars], models: Sequence[str], seed: int) -> list[Contest]:
-    if not bars:
-        return []
+    """Every horizon's, over the scored weeks; log-HAR walks as many before them for the network to learn from."""
     since = int(bars[0].ends[-1]) - SCORED_H * HOUR_S
-    return [contest(bars, hours, since, seed, since, models) for hours in HORIZONS_H]
+    early = since - SCORED_H * HOUR_S if LEARNED in models else since
+    return [contest(bars, hours, since, seed, early, models) for hours in HORIZONS_H]
 
 
 def _fitted(seen: Seen, bars: Bars, contests: Sequence[Contest], k: int, seed: int) -> TokenBelief:
@@ -196,7 +196,7 @@ def _touches(bars: Bars, x: Array, c: Contest, k: int, seed: int) -> Score | Non
     Walk-forward over the scored window; before it, the forecasts that its first fit would have made.
     """
     rates = c.rates[RANGED if bars.ranged else HAR][np.searchsorted(c.ends, bars.ends), k]
-    begun = int(np.argmax(np.isfinite(rates)))
+    begun = max(int(np.argmax(np.isfinite(rates))), len(bars) - SCORED_H)
     known = known_at(begun, c.hours)
     first = fit_har(x[known], target(bars, c.hours)[known])
     if first is None:

@@ -46,9 +46,6 @@ class Counts:
     lost: int
 
 
-KEPT_FITS = 100
-
-
 class Forecasts:
     """The journalled beliefs and forecasts."""
 
@@ -172,10 +169,7 @@ class Forecasts:
         return {name: tuple(path) for name, path in paths.items()}
 
     def forget(self, chain_id: int, before: Timestamp) -> None:
-        """Deletes what was watched before `before`, and all but the last hundred of the fits."""
-        watched, fits = schema.watched, schema.beliefs
-        last = select(fits.c.id).where(fits.c.chain_id == chain_id).order_by(fits.c.id.desc()).limit(KEPT_FITS)
+        """Deletes what was watched before `before`."""
+        table = schema.watched
         with self._database.writing() as connection:
-            connection.execute(delete(watched).where(watched.c.chain_id == chain_id, watched.c.at < before))
-            connection.execute(delete(fits).where(fits.c.chain_id == chain_id, fits.c.id.not_in(last)))
-            self._blobs.sweep(connection)
+            connection.execute(delete(table).where(table.c.chain_id == chain_id, table.c.at < before))

@@ -2,6 +2,6 @@
 
 from keeper.run.bind import Bound
 from keeper.run.keeper import Keeper, open_keeper
-from keeper.run.report import DryRun, Replay, Report
+from keeper.run.report import DryRun, Foreseen, Replay, Report
 
-__all__ = ["Bound", "DryRun", "Keeper", "Replay", "Report", "open_keeper"]
+__all__ = ["Bound", "DryRun", "Foreseen", "Keeper", "Replay", "Report", "open_keeper"]

@@ -54,7 +54,7 @@ class Foresight:
     def __init__(self, mandates: Sequence[Mandate]) -> None:
         self.fitted: Beliefs | None = None
         """The last fit; None until there is one."""
-        self._priors = _priors(mandates)
+        self.priors = _priors(mandates)
         self._prices: dict[Address, _Prices] = {}
         self._candles: dict[Address, Candles] = {}
         self._now: Beliefs | None = None
@@ -86,7 +86,7 @@ class Foresight:
             series = tuple(self._prices[token].series(token) for token in changed)
             candles = tuple(self._candles[token] for token in changed if token in self._candles)
             known = self._now or _nothing(now)
-            self._now = forecast.refresh(known, History(snapshot, series, candles), self._priors)
+            self._now = forecast.refresh(known, History(snapshot, series, candles), self.priors)
         self._seen = snapshot.head.hash
         return rounds, tuple(self._levels(snapshot))
 
@@ -100,6 +100,10 @@ class Foresight:
             return known
         self._views[vault.address] = found
         return found
+
+    def about(self, vault: Vault) -> Beliefs:
+        """All that is believed of a vault's tokens, fits and scores too, for a person to read."""
+        return _about(self.now, vault.address, [t.address for t in vault.tokens], lambda belief: belief)
 
     @property
     def now(self) -> Beliefs:

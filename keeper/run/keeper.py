@@ -11,10 +11,12 @@ from keeper.chain.node import Node
 from keeper.chain.signer import Signer
 from keeper.config import Config
 from keeper.errors import BadInput, Halt, Retry
+from keeper.guard import describe
 from keeper.journal import Journal, open_journal
 from keeper.model import (
     UNRESOLVED,
     Allowed,
+    Beliefs,
     Cleared,
     Head,
     HealthGoal,
@@ -26,15 +28,16 @@ from keeper.model import (
     Snapshot,
 )
 from keeper.run import purse as purses
-from keeper.run import record
+from keeper.run import record, study
 from keeper.run.act import Acting, act, settle
 from keeper.run.bind import Bound, bind
 from keeper.run.dry import dry_run
 from keeper.run.foresight import Foresight
 from keeper.run.purse import Purse
-from keeper.run.report import DryRun, Replay, Report
+from keeper.run.report import DryRun, Foreseen, Replay, Report
 from keeper.run.snapshot import outdated, take
-from keeper.run.tick import Stopwatch, Thought, think
+from keeper.run.study import Studies
+from keeper.run.tick import Stopwatch, Thought, decided, think
 from keeper.run.watch import Watch
 
 MAX_CLOCK_SKEW_S = 15
@@ -55,6 +58,7 @@ class Keeper:
         self.foresight = Foresight(bound.mandates)
         self._history: History | None = None
         self._watch = Watch()
+        self._studies = Studies(config.journal_url)
         self._said: list[str] = []
 
     def __enter__(self) -> "Keeper":
@@ -66,6 +70,7 @@ class Keeper:
         self.close()
 
     def close(self) -> None:
+        self._studies.student.stop()
         for journal in (self._journal, self._reader):
             if journal is not None:
                 journal.close()
@@ -160,6 +165,43 @@ class Keeper:
         mandate = self.mandate(name)
         thought = self._think(snapshot or self.observe(), mandate, self.memory, Stopwatch())
         return shock.under(thought.history.snapshot, thought.state, thought.beliefs, mandate, thought.seed)
+
+    def study(self, refit: bool = True) -> Beliefs:
+        """Fits the models anew, or judges the live records alone, on what the journal holds; believed from now on."""
+        snapshot = self.observe()
+        self._believe(snapshot)
+        asked = self._studies.task(snapshot, self.foresight, refit)
+        self._said += self._studies.adopt(study.study(asked, self.journal, self.foresight.fitted), self, snapshot)
+        return self.foresight.now
+
+    def foresee(self, name: str, snapshot: Snapshot) -> Foreseen:
+        """What is forecast for one vault at a block, with the records as they stand; rehearses and records nothing."""
+        mandate, memory = self.mandate(name), self.memory
+        self.foresight.see(snapshot, memory)
+        vault = snapshot.vault(mandate.vault)
+        beliefs = self.foresight.about(vault)
+        if memory is not None:
+            asked = self._studies.task(snapshot, self.foresight, refit=False, vaults=(vault.address,))
+            beliefs = study.study(asked, memory, beliefs)
+        state = record.state(memory, snapshot.chain_id, mandate.vault, self.bound.keeper)
+        made = decided(History(snapshot, ()), state, beliefs, mandate, 0)
+        fits = memory.forecasts.latest_beliefs(snapshot.chain_id) if memory is not None else ()
+        refused = made.verdict.reasons if isinstance(made.verdict, Refused) else ()
+        return Foreseen(
+            mandate=mandate,
+            snapshot=snapshot,
+            drift=made.drift,
+            forecast=made.forecast,
+            why="" if made.forecast is not None else describe(refused),
+            beliefs=beliefs,
+            counts=memory.forecasts.counts(snapshot.chain_id, vault.address) if memory is not None else None,
+            fit=fits[0] if fits else None,
+        )
+
+    def study_aside(self) -> None:
+        """Takes what a study in a process of its own has found, and begins one when it is due; never waits."""
+        if self._last is not None:
+            self._said += self._studies.turn(self, self._last)
 
     def notices(self) -> tuple[str, ...]:
         """What happened since the last time this was asked and is of no one tick, a sentence each."""

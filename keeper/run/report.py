@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from keeper.model import Cleared, Decision, Drift, Mandate, Outcome, Refused, Snapshot
+from keeper.journal import Believed, Counts
+from keeper.model import Beliefs, Cleared, Decision, Drift, Forecast, Mandate, Outcome, Refused, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,26 @@ class DryRun:
     nav_after: int | None
     gas: int | None
     revert: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What is forecast for one vault, what it was made of, and the record behind it.
+
+    `beliefs` are of its tokens, with all scores, and its own live records. Without drift or forecast, `why` says what
+    stands in the way.
+    """
+
+    mandate: Mandate
+    snapshot: Snapshot
+    drift: Drift | None
+    forecast: Forecast | None
+    why: str
+    beliefs: Beliefs
+    counts: Counts | None
+    """None where there is no journal yet."""
+    fit: Believed | None
+    """The journal's entry of the last fit; None before there is one."""
 
 
 @dataclass(frozen=True, slots=True)

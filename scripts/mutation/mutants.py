@@ -10,7 +10,7 @@ Mode = Literal["entry", "statement", "expression", "alone"]
 BOUNDARY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 NEGATION = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 ARITHMETIC = {"+": "-", "-": "+", "*": "/", "/": "*", "%": "*", "<<": ">>", ">>": "<<", "&": "|", "|": "&", "**": "*"}
-LOGIC = {"&&": "||", "||": "&&"}
+LOGIC = ("&&", "||")
 ROUNDING = {"Ceil": "Floor", "Floor": "Ceil"}
 COMMUTATIVE = {"min", "max", "mulDiv"}  # mulDiv: its first two
 DEFAULTS = {"bool": "false", "uint256": "0"}
@@ -147,19 +147,18 @@ class _Walk:
 
     # expressions
 
-    def _BinaryOperation(self, node: Node, _: Node) -> Iterator[Mutant]:
+    def _BinaryOperation(self, node: Node, parent: Node) -> Iterator[Mutant]:
         operator = node["operator"]
         if _is_constant(node):
             return
         left, right = self.text(node["leftExpression"]), self.text(node["rightExpression"])
         if operator in BOUNDARY:
             yield self.make(node, "boundary", f"{left} {BOUNDARY[operator]} {right}")
-        if operator in NEGATION:
+        if operator in NEGATION and parent.get("nodeType") != "IfStatement":  # there, `never` is the subtler one
             yield self.make(node, "negation", f"{left} {NEGATION[operator]} {right}")
         if operator in ARITHMETIC:
             yield self.make(node, "arithmetic", f"{left} {ARITHMETIC[operator]} {right}")
         if operator in LOGIC:
-            yield self.make(node, "logic", f"{left} {LOGIC[operator]} {right}")
             yield self.make(node, "logic", left)
             yield self.make(node, "logic", right)
 

@@ -1,5 +1,7 @@
 """From the mutants of some files to what became of each: killed, and by which test; or alive; or no Solidity at all."""
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,19 +36,46 @@ def run(project: Project, mutants: Sequence[Mutant], tell: Tell) -> list[Result]
     failed = project.test()
     if failed:
         raise RuntimeError(f"the tests fail without a mutant: {failed.suite}.{failed.test}")
+    known = _Killers(project)
     results = []
     for number, mutant in together.items():
-        results.append(_tell(Result(mutant, project.test(number)), tell))
+        results.append(_tell(Result(mutant, known.of(mutant) or known.keep(mutant, project.test(number))), tell))
     for number, mutant in numbered.items():
         if number in together:
             continue
-        project.write({mutant.file: _alone(project.source(mutant.file), mutant)})
-        try:
-            project.build()
-        except BuildFailed:
-            continue
-        results.append(_tell(Result(mutant, project.test()), tell))
+        killed = known.of(mutant)
+        if killed is None:
+            project.write({mutant.file: _alone(project.source(mutant.file), mutant)})
+            try:
+                project.build()
+            except BuildFailed:
+                continue
+            killed = known.keep(mutant, project.test())
+        results.append(_tell(Result(mutant, killed), tell))
     return results
+
+
+class _Killers:
+    """Who killed which mutant of these very contracts: a run that was cut short goes on where it was.
+
+    More tests kill no fewer mutants, so that only the contracts' text and the mutant's name are asked for.
+    """
+
+    def __init__(self, project: Project) -> None:
+        contracts = sorted((str(path), text) for path, text in project.files.items() if path.parts[0] == "contracts")
+        digest = hashlib.sha256(repr(contracts).encode()).hexdigest()
+        self.path = project.folder / f"killers-{digest[:16]}.json"
+        self.found: dict[str, list[str]] = json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def of(self, mutant: Mutant) -> Killed | None:
+        killer = self.found.get(f"{mutant.file}: {mutant.name}")
+        return Killed(*killer) if killer else None
+
+    def keep(self, mutant: Mutant, killed: Killed | None) -> Killed | None:
+        if killed:
+            self.found[f"{mutant.file}: {mutant.name}"] = [killed.suite, killed.test]
+            self.path.write_text(json.dumps(self.found))
+        return killed
 
 
 def _build(project: Project, together: dict[int, Mutant], tell: Tell) -> dict[int, Mutant]:

@@ -104,15 +104,17 @@ contract Pausable is Oddity {
     }
 }
 
-/// @notice Calls somebody before and after every transfer, as ERC-777 does, and remembers what was not refused.
+/// @notice Calls somebody before and after every transfer, as ERC-777 does, and counts how often it was refused with the
+/// first four bytes it was told.
 contract Hooked is Oddity {
     address public target;
     bytes public data;
+    bytes4 public expected;
     uint256 public calls;
-    uint256 public answered;
+    uint256 public refused;
 
-    function setHook(address target_, bytes calldata data_) external {
-        (target, data, calls, answered) = (target_, data_, 0, 0);
+    function setHook(address target_, bytes calldata data_, bytes4 expected_) external {
+        (target, data, expected, calls, refused) = (target_, data_, expected_, 0, 0);
     }
 
     function _update(address from, address to, uint256 value) internal override {
@@ -124,8 +126,8 @@ contract Hooked is Oddity {
     function _call() private {
         if (!odd || target == address(0)) return;
         ++calls;
-        (bool ok,) = target.call(data);
-        if (ok) ++answered;
+        (bool ok, bytes memory answer) = target.call(data);
+        if (!ok && bytes4(answer) == expected) ++refused;
     }
 }
 

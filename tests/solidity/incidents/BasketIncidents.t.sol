@@ -340,15 +340,7 @@ contract BasketIncidentsTest is BasketWorld {
     /// @dev Somebody brings the pool back to the oracle's price.
     function _home() private {
         (WorldToken t0, WorldToken t1) = address(usdc) < address(weth) ? (usdc, weth) : (weth, usdc);
-        uint160 root = uint160(Math.sqrt(Math.mulDiv(_priceX(t0), 1 << 192, _priceX(t1))));
-        (, bytes memory found) = v3UsdcWeth.staticcall(abi.encodeWithSignature("slot0()"));
-        bool down = root < abi.decode(found, (uint160));
-        (bool ok,) = v3UsdcWeth.call(
-            abi.encodeWithSignature(
-                "swap(address,bool,int256,uint160,bytes)", address(this), down, type(int256).max, root, ""
-            )
-        );
-        require(ok, "the pool did not trade");
+        _toRoot(v3UsdcWeth, uint160(Math.sqrt(Math.mulDiv(_priceX(t0), 1 << 192, _priceX(t1)))));
     }
 }
 

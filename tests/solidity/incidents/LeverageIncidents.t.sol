@@ -4,9 +4,7 @@ pragma solidity 0.8.30;
 import {CallbackUnexpected, ExternalCallFailed} from "../../../contracts/guard/Swaps.sol";
 import {HealthLimits, Leg, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {LeverageMove} from "../../../contracts/interfaces/ILeverageVault.sol";
-import {WorldToken} from "../../../contracts/world/WorldToken.sol";
 import {LeverageWorld} from "../LeverageWorld.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @notice What failed elsewhere, tried on a levered vault. Each test is seen to fail on the weakened contract that
 /// scripts/mutation/weakenings.toml names for it.

@@ -29,6 +29,7 @@ contract OracleLagTest is BasketWorld {
         uint256 others = _othersAt(wethNext, wbtcNext);
         _enter(assets, inKindIn);
         _round(wethNext, wbtcNext);
+        if (!inKindOut) _pass(1 hours); // new shares wait
         _leave(inKindOut);
         assertLe(_wealthAt(wethNext, wbtcNext), before, "C-41: the seer gained");
         assertGe(_othersAt(wethNext, wbtcNext) + 1, others, "C-41: the others paid");
@@ -38,6 +39,7 @@ contract OracleLagTest is BasketWorld {
     function testFuzz_outBeforeTheRound(uint256 assets, int256 a, int256 b, bool inKindOut, bool inKindIn) public {
         assets = bound(assets, 1e6, 100_000e6);
         _enter(assets, true);
+        _pass(1 hours);
         (int256 wethNext, int256 wbtcNext) = _next(a, b);
         uint256 shares = vault.balanceOf(seer);
         uint256 others = _othersAt(wethNext, wbtcNext);

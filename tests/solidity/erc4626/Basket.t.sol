@@ -28,11 +28,11 @@ abstract contract BasketErc4626 is OddWorld, Erc4626Properties {
         vault.deposit(most / 10, alice);
         _rebalance(_legs(_leg(V3, oddPool, asset, most / 50)));
         feeds[address(weth)].pushRound(3_017e8); // a share is worth an odd amount
-        _nextRound();
+        _settle();
     }
 
-    function _nextRound() private {
-        _pass(301);
+    function _settle() internal override {
+        _pass(1 hours);
         feeds[address(asset)].pushRound(1e8);
     }
 

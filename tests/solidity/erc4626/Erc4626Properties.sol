@@ -19,6 +19,9 @@ abstract contract Erc4626Properties is Markets {
     /// @dev Deposits are tried up to this much, raw units.
     uint256 internal most;
 
+    /// @dev So much time passes that no share is new, and every feed writes the same answer again.
+    function _settle() internal virtual;
+
     /// @dev A feed that is needed writes nothing any more, or writes again.
     function _setFeedDown(bool down) internal virtual;
 
@@ -201,27 +204,55 @@ abstract contract Erc4626Properties is Markets {
         uint256 amount = shares.previewDeposit(assets);
         if (amount == 0) return;
         asset.mint(bob, 4 * assets + 1e6);
-        if (outFirst) {
-            vm.prank(bob);
-            shares.deposit(2 * assets, bob);
-        }
-        (uint256 had, uint256 held, uint256 perShare) = (asset.balanceOf(bob), shares.balanceOf(bob), _perShareX());
-        vm.startPrank(bob);
+        if (outFirst) _in(false, 2 * assets, 0);
+        if (outFirst) _settle();
+        (uint256 had, uint256 held) = (asset.balanceOf(bob), shares.balanceOf(bob));
         if (!outFirst) (assets, amount) = _in(mints, assets, amount);
-        if (withdraws) amount = shares.withdraw(Math.min(assets, shares.maxWithdraw(bob)), bob, bob);
-        else assets = shares.redeem(amount, bob, bob);
+        if (!outFirst) _settle();
+        (assets, amount) = _out(withdraws, assets, amount);
         if (outFirst) _in(mints, assets, amount);
-        vm.stopPrank();
         (uint256 has, uint256 holds) = (asset.balanceOf(bob), shares.balanceOf(bob));
         assertTrue(has <= had || holds < held, "C-24: more assets for no fewer shares");
         assertTrue(holds <= held || has < had, "C-24: more shares for no fewer assets");
         assertLe(has + shares.convertToAssets(holds), had + shares.convertToAssets(held) + 1, "C-24: more of both");
-        assertGe(_perShareX(), perShare, "C-24: the others pay");
     }
 
     function _in(bool mints, uint256 assets, uint256 amount) private returns (uint256, uint256) {
-        if (mints) return (shares.mint(amount, bob), amount);
-        return (assets, shares.previewDeposit(assets) == 0 ? 0 : shares.deposit(assets, bob));
+        uint256 perShare = _perShareX();
+        vm.startPrank(bob);
+        if (mints) assets = shares.mint(amount, bob);
+        else amount = shares.previewDeposit(assets) == 0 ? 0 : shares.deposit(assets, bob);
+        vm.stopPrank();
+        assertGe(_perShareX(), perShare, "C-24: the others pay");
+        return (assets, amount);
+    }
+
+    function _out(bool withdraws, uint256 assets, uint256 amount) private returns (uint256, uint256) {
+        uint256 perShare = _perShareX();
+        vm.startPrank(bob);
+        if (withdraws) amount = shares.withdraw(Math.min(assets, shares.maxWithdraw(bob)), bob, bob);
+        else assets = shares.redeem(amount, bob, bob);
+        vm.stopPrank();
+        assertGe(_perShareX(), perShare, "C-24: the others pay");
+        return (assets, amount);
+    }
+
+    /// @dev C-41: shares that came in just now do not go out at the oracle's price, and the limits say so.
+    function test_newSharesWait() public {
+        asset.mint(bob, most);
+        vm.prank(bob);
+        shares.deposit(most, bob);
+        assertEq(shares.maxRedeem(bob), 0);
+        assertEq(shares.maxWithdraw(bob), 0);
+        uint256 amount = shares.balanceOf(bob);
+        vm.prank(bob);
+        vm.expectRevert(abi.encodeWithSelector(ERC4626.ERC4626ExceededMaxRedeem.selector, bob, amount, 0));
+        shares.redeem(amount, bob, bob);
+        vm.prank(bob);
+        shares.transfer(alice, amount);
+        assertEq(shares.settledShares(alice), shares.balanceOf(alice) - amount, "wherever they go");
+        _settle();
+        assertEq(shares.settledShares(alice), shares.balanceOf(alice));
     }
 
     // shares are an ERC-20

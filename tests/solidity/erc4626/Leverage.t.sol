@@ -40,11 +40,11 @@ abstract contract LeverageErc4626 is LeverageWorld, Erc4626Properties {
         vm.prank(alice);
         vault.deposit(most / 100, alice);
         _act(_leverMove(75_000e6, true), _legs(_leg(V3, pair, usdc, 75_000e6)));
-        _nextRound();
+        _settle();
         vm.prank(alice);
         vault.deposit(most / 30, alice); // idle
         feeds[address(asset)].pushRound(3_017e8); // a share is worth an odd amount
-        _nextRound();
+        _settle();
     }
 
     function _setup() private returns (GuardSetup memory setup) {
@@ -59,8 +59,8 @@ abstract contract LeverageErc4626 is LeverageWorld, Erc4626Properties {
         setup.venues[0] = Venue(V3, pair);
     }
 
-    function _nextRound() private {
-        _pass(301);
+    function _settle() internal override {
+        _pass(1 hours);
         (, int256 answer,,,) = feeds[address(asset)].latestRoundData();
         feeds[address(asset)].pushRound(answer);
     }

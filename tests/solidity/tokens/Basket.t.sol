@@ -22,7 +22,7 @@ contract BasketTokensTest is BasketWorld, Entries {
     }
 
     function _entries() internal view override returns (Entry[] memory entries) {
-        entries = new Entry[](10);
+        entries = new Entry[](11);
         entries[0] = Entry(bob, abi.encodeCall(vault.deposit, (1_000e6, bob)));
         entries[1] = Entry(bob, abi.encodeCall(vault.mint, (1_000e18, bob)));
         entries[2] = Entry(bob, abi.encodeCall(vault.depositInKind, (1_000e18, bob, _most())));
@@ -34,6 +34,9 @@ contract BasketTokensTest is BasketWorld, Entries {
         entries[7] = Entry(keeper, abi.encodeCall(vault.rebalance, (_order(), _legs(_leg(V3, v3UsdcWeth, weth, 1e18)))));
         entries[8] = Entry(keeper, abi.encodeCall(vault.rebalance, (_order(), _legs(_leg(V2, v2UsdcWbtc, wbtc, 1e6)))));
         entries[9] = Entry(keeper, abi.encodeCall(vault.rebalance, (_order(), _legs(_leg(V3, v3WbtcWeth, wbtc, 1e6)))));
+        uint256[] memory others = _zeros();
+        others[0] = vault.FORGO();
+        entries[10] = Entry(alice, abi.encodeCall(vault.redeemInKind, (1_000e18, alice, alice, others)));
     }
 
     function _target() internal view override returns (address) {
@@ -49,7 +52,7 @@ contract BasketTokensTest is BasketWorld, Entries {
     }
 
     function _all() internal pure override returns (uint256) {
-        return 0x3ff;
+        return 0x7ff;
     }
 
     function _outTo() internal pure override returns (uint256) {
@@ -57,6 +60,6 @@ contract BasketTokensTest is BasketWorld, Entries {
     }
 
     function _neither() internal pure override returns (uint256) {
-        return 0x200;
+        return 0x600;
     }
 }

@@ -17,6 +17,7 @@ contract LeverageTokensTest is LeverageWorld, Entries {
         _openLeverage(0);
         _fillLeverage();
         _deposit(bob, 7e18);
+        _pass(1 hours);
         weth.mint(bob, 100e18);
         usdc.mint(alice, 1_000_000e6);
     }

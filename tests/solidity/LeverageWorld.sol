@@ -23,6 +23,10 @@ abstract contract LeverageWorld is AaveMarket {
 
     function _openLeverage(uint8 eMode) internal {
         _openAave();
+        _openVault(eMode);
+    }
+
+    function _openVault(uint8 eMode) internal {
         _deploy(weth, eMode);
         for (uint256 i; i < 2; ++i) {
             vm.startPrank(i == 0 ? alice : bob);
@@ -49,7 +53,7 @@ abstract contract LeverageWorld is AaveMarket {
         _pass(DAY);
     }
 
-    function _leverageGuard(WorldToken collateral) internal virtual returns (GuardSetup memory setup) {
+    function _leverageGuard(WorldToken collateral) internal view virtual returns (GuardSetup memory setup) {
         WorldToken[] memory tokens = new WorldToken[](2);
         (tokens[0], tokens[1]) = (collateral, usdc);
         setup = _guardSetup(tokens);
@@ -110,7 +114,7 @@ abstract contract LeverageWorld is AaveMarket {
     }
 
     /// @dev WETH is now worth so many dollars (8 decimals): the feed says so, and the pools have followed.
-    function _fall(int256 answer) internal {
+    function _fallTo(int256 answer) internal {
         feeds[address(weth)].pushRound(answer);
         _follow(v3UsdcWeth);
     }

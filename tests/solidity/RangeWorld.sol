@@ -115,6 +115,11 @@ abstract contract RangeWorld is Markets {
     function _trade(uint256 dollars) internal {
         (uint160 root,) = pool.slot0();
         _push(address(pool), usdc, _usd(usdc, dollars));
+        _toRoot(root);
+    }
+
+    /// @dev Somebody brings the vault's pool to exactly this root price.
+    function _toRoot(uint160 root) internal {
         _toRoot(address(pool), root);
     }
 

@@ -17,14 +17,19 @@ contract LeverageRescueTest is LeverageWorld {
     address private pool;
 
     function setUp() public {
-        _openLeverage(0);
+        _open(0);
+    }
+
+    function _open(uint8 eMode) private {
+        _openAave();
+        pool = _poolV3(_deployV3Factory(), usdc, weth, 3_000, 50_000_000);
+        _openVault(eMode);
         _fillLeverage();
     }
 
     /// @dev The pool at 5 bp is where the vault was filled; rescues here go through one at 30 bp.
-    function _leverageGuard(WorldToken collateral) internal override returns (GuardSetup memory setup) {
+    function _leverageGuard(WorldToken collateral) internal view override returns (GuardSetup memory setup) {
         setup = super._leverageGuard(collateral);
-        pool = _poolV3(_deployV3Factory(), usdc, weth, 3_000, 50_000_000);
         setup.venues[1] = Venue(V3, pool);
     }
 
@@ -100,11 +105,10 @@ contract LeverageRescueTest is LeverageWorld {
 
     /// @dev In the e-mode a liquidator takes 1 %: a rescue for more than half of that is refused.
     function test_C11_refuses_ALossAboveHalfOfTheLiquidationBonus() public {
-        _openLeverage(E_MODE);
-        _fillLeverage();
+        _open(E_MODE);
         (, uint256 most) = vault.urgentBudget();
         assertEq(most, 50);
-        _fall(_answerAt(1.1e18) * 825 / 930);
+        _fallTo(_answerAt(1.1e18) * 825 / 930);
         assertApproxEqRel(vault.healthFactor(), 1.1e18, 0.001e18);
         _toRoot(pool, _scaled(_root(), 0.995e18));
         (, uint256 debt) = vault.position();
@@ -341,7 +345,7 @@ contract LeverageRescueTest is LeverageWorld {
     // helpers of these tests
 
     function _toHealth(uint256 health) private {
-        _fall(_answerAt(health));
+        _fallTo(_answerAt(health));
         assertApproxEqRel(vault.healthFactor(), health, 0.0001e18);
     }
 

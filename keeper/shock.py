@@ -60,7 +60,7 @@ class Struck:
 
     `in_time` is the chance that nobody liquidates before the last action lands; None where there is no debt. `loss` is
     what liquidators would be expected to take within the horizon if nobody acted, `kept` what they still would, raw
-    units of the base asset; `actions` how many the way back takes, a cooldown apart.
+    units of the base asset; `actions` how many the way back takes, `apart_s` apart.
     """
 
     shock: Shock
@@ -72,6 +72,7 @@ class Struck:
     loss: float
     kept: float
     actions: int
+    apart_s: int
 
 
 def under(
@@ -152,17 +153,19 @@ def _outcome(
     left = vault.left(hit, mandate, verdict.prediction) if isinstance(verdict, Approved) else None
     problem = vault.problem(hit, mandate) if decision.drift is not None else None
     actions, in_time, loss, kept = _actions(decision, left), None, 0.0, 0.0
+    urgent = verdict.plan is not None and verdict.plan.urgent
+    apart_s = SLOT_S if urgent else vault.limits.cooldown_s
     if isinstance(problem, HealthProblem) and expected is not None and problem.debt_raw and decision.drift is not None:
         risk = _Risk(problem, expected, mandate)
         health = decision.drift.quantities[0].value
-        late = risk.touch(health, _react_s(mandate, hit, vault) + max(0, actions - 1) * vault.limits.cooldown_s)
+        late = risk.touch(health, _react_s(mandate, hit, vault) + max(0, actions - 1) * apart_s)
         in_time, loss = 1.0 - late, risk.loss(risk.touch(health, mandate.horizon_s), 1.0)
         kept = loss
         if isinstance(verdict, Approved) and left is not None:
             rest = verdict.prediction.debt_raw / problem.debt_raw
             after = risk.touch(left.quantities[0].value, mandate.horizon_s)
             kept = min(loss, risk.loss(late, 1.0) + (1.0 - late) * risk.loss(after, rest))
-    return Struck(shock, before, decision.drift, decision, left, in_time, loss, kept, actions)
+    return Struck(shock, before, decision.drift, decision, left, in_time, loss, kept, actions, apart_s)
 
 
 def _react_s(mandate: Mandate, snapshot: Snapshot, vault: Vault) -> int:
@@ -195,13 +198,15 @@ class _Risk:
 
 
 def _actions(decision: Decision, left: Drift | None) -> int:
-    """One where the plan ends inside the band; else as many as the way from here to the band takes at its pace."""
+    """One where the plan mends what is worst; else as many as the way to its band takes at the plan's pace."""
     if left is None or decision.drift is None:
         return 0
-    hit, now = decision.drift.distance, left.distance
-    if now <= 1.0 or hit <= now:
+    name = decision.drift.name
+    hit, now = (next(q for q in drift.quantities if q.name == name) for drift in (decision.drift, left))
+    if now.low <= now.value <= now.high or abs(now.value - now.target) >= abs(hit.value - hit.target):
         return 1
-    return math.ceil((hit - 1.0) / (hit - now))
+    edge = now.low if now.value < now.target else now.high
+    return math.ceil(abs(edge - hit.value) / abs(now.value - hit.value))
 
 
 def _pegged(beliefs: Beliefs) -> frozenset[Address]:

@@ -56,7 +56,7 @@ def _answer(one: Struck, vault: Vault) -> Text:
     verdict = one.decision.verdict
     if isinstance(verdict, Approved) and one.left is not None and one.hit is not None:
         left = _named(one.left, one.hit.name)
-        again = "" if one.actions <= 1 else f", the first of about {one.actions}, {vault.limits.cooldown_s} s apart"
+        again = "" if one.actions <= 1 else f", the first of about {one.actions}, {one.apart_s} s apart"
         return Text.assemble((verdict.plan.reason.removeprefix(f"{words.HEALTH} "), "green"), f"; leaves {left}{again}")
     if isinstance(verdict, Refused):
         ids = ", ".join(r.id for r in verdict.reasons)

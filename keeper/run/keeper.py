@@ -162,9 +162,10 @@ class Keeper:
 
     def shock(self, name: str, snapshot: Snapshot | None = None) -> tuple[shock.Struck, ...]:
         """What each shock would do to one vault now, and what the keeper would do there; signs and records nothing."""
-        mandate = self.mandate(name)
-        thought = self._think(snapshot or self.observe(), mandate, self.memory, Stopwatch())
-        return shock.under(thought.history.snapshot, thought.state, thought.beliefs, mandate, thought.seed)
+        mandate, seen = self.mandate(name), snapshot or self.observe()
+        self.foresight.see(seen, self.memory)
+        thought = self._think(seen, mandate, self.memory, Stopwatch())
+        return shock.under(seen, thought.state, thought.beliefs, mandate, thought.seed)
 
     def study(self, refit: bool = True) -> Beliefs:
         """Fits the models anew, or judges the live records alone, on what the journal holds; believed from now on."""

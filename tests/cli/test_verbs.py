@@ -16,7 +16,8 @@ from keeper.world import market, rpc
 from keeper.world.roles import WORLD_KEEPER_ADDRESS
 from tests.cli.conftest import Desk, Said
 
-PAGES = (["check"], ["status"], ["plan"], ["dry-run"], ["run", "--once", "--timings"], ["journal"], ["journal", "1"])
+VERBS = ("check", "status", "plan", "shock", "dry-run", "run --once --timings", "journal", "journal 1")
+PAGES = tuple(line.split() for line in VERBS)
 
 
 def unwrapped(page: str) -> str:
@@ -49,6 +50,22 @@ def test_after_a_fall_it_explains_what_it_would_do(fallen: Desk):
     assert "agrees to the wei" in page
     assert "WETH →" in page
     assert "basket basket" not in page
+
+
+def test_shocks_and_what_would_be_done_in_time(desk: Desk):
+    page = unwrapped(desk.run("shock", "leverage").out)
+    assert "prices -30 % HF 1.7" in page
+    assert "in time" in page
+    assert "basket" not in page
+    trees = json.loads(desk.run("shock", "--json").out)
+    assert {tree["vault"] for tree in trees} == {"basket", "leverage", "range"}
+    assert {tree["shock"] for tree in trees} >= {"-10", "-50", "depeg", "rates", "gas", "crash"}
+    carry = {tree["shock"]: tree for tree in trees if tree["vault"] == "leverage"}
+    health = [carry[f"-{fall}"]["hit"]["quantities"][0]["value"] for fall in (10, 20, 30, 40, 50)]
+    assert health == sorted(health, reverse=True)
+    assert carry["-20"]["actions"] >= 1
+    assert carry["-50"]["in_time"] == 0.0
+    assert carry["-50"]["loss_raw"] > 0.0
 
 
 def test_plan_for_programs(fallen: Desk):

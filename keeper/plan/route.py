@@ -1,13 +1,13 @@
 """Amounts to sell and tokens to buy in, ordered legs with their exact fills out, over all pools at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from keeper.errors import Unquotable
 from keeper.model import MAX_LEGS, Cost, Fill, Leg
 from keeper.plan.dispose import Hop, dispose, in_order
 from keeper.plan.market import Market, graph, opener
-from keeper.plan.routing.gas import Pools, solve_with_gas
+from keeper.plan.routing.gas import Pools, solve_with_gas, value
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.network import Network
 from keeper.plan.routing.solve import Flows, demand_of
@@ -57,21 +57,36 @@ def route(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...] =
     found = graph(market)
     if found is None:
         raise Unquotable("no pool on the allow-list holds anything")
-    nets, flows = [found.rest], [_flows(found.rest, found.prices, order, used[:1])]
+    resting = _flows(found.rest, found.prices, order, used[:1])
+    ways = [(found.rest, resting)]
     if found.raw is not None:
-        nets.append(found.raw.one_way(_ranks(found.rest, flows[0], order)))
-        flows.append(_flows(nets[1], found.prices, order, used[1:2]))
-    options, refusals = [], []
-    for net, flow in zip(nets, flows, strict=True):
+        raw = found.raw.one_way(_ranks(found.rest, resting, order))
+        ways = [(raw, flows) for flows in _as_it_stands(raw, found.prices, order, resting, used[1:2])] + ways
+    refusals = []
+    for net, flows in ways:
         try:
-            legs, fills = dispose(market, _hops(net, flow), order.sells, order.held)
+            legs, fills = dispose(market, _hops(net, flows), order.sells, order.held)
         except Unquotable as error:
             refusals.append(error)
             continue
-        options.append(Trades(legs, fills, market.cost(fills, base_gas), tuple(f.active for f in flows)))
-    if not options:
-        raise refusals[0]
-    return min(options, key=lambda t: t.cost.execution)
+        return Trades(legs, fills, market.cost(fills, base_gas), (resting.active, flows.active))
+    raise refusals[-1]
+
+
+def _as_it_stands(
+    raw: Network, prices: Floats, order: Order, resting: Flows, used: tuple[Pools, ...]
+) -> Iterator[Flows]:
+    """Flows through the pools as they are, not at rest, the cheapest first: freely chosen, and through those used then.
+
+    The second costs a single solve, and the choice of pools may have been luckier there.
+    """
+    found = []
+    for start in (used, (resting.active,)):
+        try:
+            found.append(_flows(raw, prices, order, start))
+        except Unquotable:
+            continue
+    yield from sorted(found, key=lambda flows: -value(raw, flows))
 
 
 def _flows(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) -> Flows:

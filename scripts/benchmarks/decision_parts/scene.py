@@ -20,6 +20,7 @@ from keeper.model import (
     Mandate,
     Range,
     RangeGoal,
+    Rescue,
     Round,
     Snapshot,
     State,
@@ -193,18 +194,19 @@ def _levered(rng: np.random.Generator, number: int, venues: tuple[UniswapV3Pool,
     vault = LeverageVault(
         mandate.vault, (WETH, USDC), (0, 0), LENDER, Wad(int(1.15 * WAD)), Wad(int(3 * WAD)),
         tuple(v.pool for v in venues), LIMITS, GUARD, True, 10**24, ZERO, None,
+        Rescue(Wad(int(1.05 * WAD)), Wad(int(1.02 * WAD)), Bps(250), 10**22, Bps(2_000), Bps(50)),
     )  # fmt: skip
     account = Account(mandate.vault, 0b1001, 0, ((0, int(owed * 10**6)), (int(supplied * 10**18), 0)))
     return vault, mandate, account, None
 
 
 def _range(rng: np.random.Generator, number: int, venues: tuple[UniswapV3Pool, ...]) -> _Made:
-    """Half a million dollars in a range of 10 % about a price as far away, in a pool of WETH and USDC of its own."""
+    """Half a million dollars in a range of 27 % about a price nearly as far away, in a pool of WETH and USDC."""
     own = [v for v in venues if set(v.tokens) == {USDC.address, WETH.address}]
     pool = own[number // len(_KINDS) % len(own)]
     spacing = pool.tick_spacing
-    centre = pool.tick // spacing * spacing + (950 // spacing) * spacing * (1 if number % 2 else -1)
-    half = 960 // spacing * spacing
+    centre = pool.tick // spacing * spacing + 2_280 * (1 if number % 2 else -1)
+    half = 2_400
     usdc = 5e5 * rng.lognormal(0.0, 0.3)
     amounts = int(usdc * 10**6), int(usdc / USD[1] * 10**18)
     lower, upper = centre - half, centre + half

@@ -23,6 +23,8 @@ CANCEL_GAS = 21_000
 _REST = 2**256 - 1
 """A leg's amountIn that spends what earlier legs of the action bought."""
 
+_NO_REWARD = Bps(0)
+
 _ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
 _LEGS = "(uint8,address,address,uint256,uint256)[]"
 _MOVE = "(bool,bool,bool,uint256,uint256)"
@@ -31,6 +33,7 @@ _ENTRY: dict[str, tuple[bytes, list[str]]] = {
     # keccak of rebalance(...) with these arguments; the tests compute them anew
     "basket": (bytes.fromhex("408a318c"), [_ORDER, _LEGS]),
     "leverage": (bytes.fromhex("c54eb80e"), [_ORDER, _LEGS, _MOVE]),
+    "ripcord": (bytes.fromhex("111dc14f"), [_LEGS, _MOVE, "address"]),  # of a levered vault: pullRipcord
     "range": (bytes.fromhex("5b1aa2a9"), [_ORDER, _LEGS, _RANGE]),
 }
 
@@ -66,6 +69,9 @@ class Manifest:
     max_gas: Gas
     urgent: bool = False
     """Whether it may be, and must be, a rescue of the urgent tier."""
+    reward: Bps = _NO_REWARD
+    """What a pull of the ripcord may free besides what it sells, a part of it, for `reward_to`."""
+    reward_to: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ def examine(transaction: Transaction, manifest: Manifest) -> tuple[Reason, ...]:
     selector, types = _ENTRY[manifest.kind]
     if transaction.data[:4] != selector:
         found = f"0x{transaction.data[:4].hex()}"
-        sentence = f"calls {found}, expected rebalance of a {manifest.kind} vault, 0x{selector.hex()}"
+        sentence = f"calls {found}, expected the entry point of a {manifest.kind} vault, 0x{selector.hex()}"
         return (*reasons, Reason("K-34.selector", sentence))
     try:
         arguments = decode(types, transaction.data[4:])
@@ -101,15 +107,7 @@ def examine(transaction: Transaction, manifest: Manifest) -> tuple[Reason, ...]:
         reasons.append(
             Reason("K-34.calldata", "the calldata holds more than its arguments, or not in their usual form")
         )
-    order, legs = arguments[0], [_Leg(i, *leg) for i, leg in enumerate(arguments[1])]
-    inside = [*_order(order, manifest), *_legs(legs, manifest)]
-    urgent = bool(arguments[2][2]) if manifest.kind == "leverage" else False
-    if urgent != manifest.urgent:
-        inside.append(("urgent", f"is {_tier(urgent)}, expected {_tier(manifest.urgent)}"))
-    if manifest.kind == "range":
-        inside.extend(_range(*arguments[2]))
-    if manifest.kind == "leverage":
-        inside.extend(_move(legs, manifest, *arguments[2]))
+    inside = _pull(arguments, manifest) if manifest.kind == "ripcord" else _rebalance(arguments, manifest)
     return (*reasons, *(Reason(f"K-34.{name}", sentence) for name, sentence in inside))
 
 
@@ -124,6 +122,30 @@ def examine_cancel(transaction: Transaction, sender: Address, chain_id: int, max
 
 _Found = Iterator[tuple[str, str]]
 """Name and sentence of every rule that is broken."""
+
+
+def _rebalance(arguments: tuple[Any, ...], manifest: Manifest) -> _Found:
+    legs = [_Leg(i, *leg) for i, leg in enumerate(arguments[1])]
+    yield from _order(arguments[0], manifest)
+    yield from _legs(legs, manifest)
+    urgent = bool(arguments[2][2]) if manifest.kind == "leverage" else False
+    if urgent != manifest.urgent:
+        yield "urgent", f"is {_tier(urgent)}, expected {_tier(manifest.urgent)}"
+    if manifest.kind == "range":
+        yield from _range(*arguments[2])
+    if manifest.kind == "leverage":
+        yield from _move(legs, manifest, *arguments[2])
+
+
+def _pull(arguments: tuple[Any, ...], manifest: Manifest) -> _Found:
+    """A pull of the ripcord has no order: its legs, its move, and who is paid."""
+    legs = [_Leg(i, *leg) for i, leg in enumerate(arguments[0])]
+    yield from _legs(legs, manifest)
+    yield from _move(legs, manifest, *arguments[1])
+    if not arguments[1][2]:
+        yield "urgent", "pulls the ripcord without urgency, which the contract refuses"
+    if arguments[2] != manifest.reward_to:
+        yield "reward", f"pays its reward to {arguments[2]}, expected {manifest.reward_to}"
 
 
 def _envelope(t: Transaction, chain_id: int, to: Address, max_fee: Wei, max_gas: Gas) -> _Found:
@@ -198,7 +220,7 @@ def _move(
         yield "move", "takes debt off without selling anything"
     if lever or not sold:
         return
-    if collateral_amount != amount:
+    if not amount <= collateral_amount <= amount + amount * manifest.reward // BPS:
         yield "move", f"withdraws {collateral_amount}, its legs sell {amount}"
     if not flash and debt_amount:
         yield "move", f"names {debt_amount} of debt without a flash loan"

@@ -14,13 +14,14 @@ from keeper.chain.signer import open_keystore
 from keeper.config import Config, load
 from keeper.errors import BadInput, Halt, Refusal, Retry
 from keeper.journal import open_journal
-from keeper.model import Feed, Head, Mandate, Round, Snapshot
+from keeper.model import Feed, Head, HealthGoal, Mandate, Rescue, Round, Snapshot
 from keeper.protocols import chainlink, lens
 from keeper.run import purse as purses
 from keeper.run import stop
 from keeper.run.bind import NATIVE, Bound, bind
 from keeper.run.record import CODEC
 from keeper.run.snapshot import take
+from keeper.units import WAD
 from keeper.world import is_world
 
 GWEI = 10**9
@@ -133,6 +134,8 @@ def _vault(mandate: Mandate, snapshot: Snapshot, bound: Bound) -> Iterator[Check
         yield Check(name, "fail", fault.sentence.removeprefix(f"{mandate.name}: "))
     if not faults:
         yield Check(name, "ok", "its mandate is within its limits on chain")
+    if vault.rescue is not None and isinstance(mandate.goal, HealthGoal):
+        yield Check(name, "ok", _tiers(vault.rescue, mandate.goal))
     if not vault.keeper_allowed:
         yield Check(name, "fail", f"{bound.keeper} does not hold its keeper role; the owner grants it")
     if vault.guard.paused:
@@ -144,6 +147,14 @@ def _vault(mandate: Mandate, snapshot: Snapshot, bound: Bound) -> Iterator[Check
         yield _round(f"feed {token.symbol}", latest, snapshot)
     if not any(latest.problem for latest in priced):
         yield _valuation(name, mandate, snapshot)
+
+
+def _tiers(rescue: Rescue, goal: HealthGoal) -> str:
+    """Its three tiers; that they are in this order is one of the mandate's faults where they are not."""
+    return (
+        f"it is held over a health factor of {goal.low / WAD:.3f}; below {rescue.urgent / WAD:.3f} it is rescued at "
+        f"once, for at most {rescue.most_loss} bps of the debt repaid; below {rescue.ripcord / WAD:.3f} by anyone"
+    )
 
 
 def _valuation(name: str, mandate: Mandate, snapshot: Snapshot) -> Check:

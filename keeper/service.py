@@ -16,6 +16,7 @@ from types import FrameType
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from keeper.chain.node import Node
 from keeper.chain.signer import Signer
 from keeper.config import Config
 from keeper.errors import BadInput, Retry, Unknown
@@ -33,15 +34,25 @@ JITTER = 0.2
 def open_to_act(config: Config, signer: Signer | None) -> Keeper:
     """As `open_keeper`. Raises BadInput too when the key is one that everybody has and the chain is not the world."""
     keeper = open_keeper(config, signer)
-    if signer is not None and signer.address in ROLES.values():
-        genesis = keeper.node.block_at(0)
-        if genesis is None or not is_world(keeper.node.chain_id, genesis.hash):
-            keeper.close()
-            raise BadInput(
-                f"the key of {signer.address} is published and everybody's: it signs on the local world only; "
-                "use a key of your own"
-            )
+    try:
+        if signer is not None:
+            require_private(keeper.node, signer)
+    except BaseException:
+        keeper.close()
+        raise
     return keeper
+
+
+def require_private(node: Node, signer: Signer) -> None:
+    """Raises BadInput when the key is published and the chain is not the world."""
+    if signer.address not in ROLES.values():
+        return
+    genesis = node.block_at(0)
+    if genesis is None or not is_world(node.chain_id, genesis.hash):
+        raise BadInput(
+            f"the key of {signer.address} is published and everybody's: it signs on the local world only; "
+            "use a key of your own"
+        )
 
 
 @dataclass(frozen=True, slots=True)

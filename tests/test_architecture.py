@@ -16,7 +16,7 @@ PACKAGE = ROOT / "keeper"
 
 DATA = {"units", "errors", "model"}
 ADAPTERS = {"protocols", "vaults"}
-PURE_STAGES = {"costs", "decide", "forecast", "guard", "shock", "simulate"}
+PURE_STAGES = {"costs", "decide", "forecast", "guard", "ripcord", "shock", "simulate"}
 
 IMPORTS: dict[str, set[str]] = {
     "units": set(),
@@ -33,6 +33,7 @@ IMPORTS: dict[str, set[str]] = {
     "forecast": DATA | {"costs"},
     "plan": DATA | {"costs"},
     "decide": DATA | {"costs", "forecast", "plan", "simulate", "guard"},
+    "ripcord": DATA | {"guard", "plan", "vaults"},
     "shock": DATA | {"costs", "decide", "guard"},
     "calldata_policy": DATA,
     "backtest": DATA | ADAPTERS | {"costs", "codec", "registry", "forecast", "decide"},
@@ -77,6 +78,7 @@ OUTSIDE: dict[str, set[str]] = {
     "forecast": PURE | NUMERIC,
     "plan": PURE | NUMERIC,
     "decide": PURE,
+    "ripcord": PURE,
     "shock": PURE,
     "calldata_policy": PURE | {"eth_abi"},
     "abi": PURE | {"importlib"},

@@ -127,6 +127,28 @@ def test_a_rescue_is_one_only_where_it_was_meant() -> None:
     assert _ids(GOOD, replace(MANIFEST, urgent=True)) == ["urgent"]
 
 
+PULL = ["(uint8,address,address,uint256,uint256)[]", "(bool,bool,bool,uint256,uint256)", "address"]
+
+
+def _pull(
+    move: tuple[Any, ...] = (False, True, True, 1_000, 2_010_000), to: Address = VAULT, **changes: Any
+) -> list[str]:
+    manifest = replace(MANIFEST, kind="ripcord", urgent=True, reward=Bps(50), reward_to=VAULT, **changes)
+    legs = [(2, DIRECT, USD, 2_000_000, 990)]
+    selector = keccak(text=f"pullRipcord({','.join(PULL)})")[:4]
+    return _ids(_transaction(selector + encode(PULL, [legs, move, to])), manifest)
+
+
+def test_a_pull_of_the_ripcord_frees_its_reward_and_no_more_and_pays_whom_it_should() -> None:
+    assert _pull() == _pull((False, True, True, 1_000, 2_000_000)) == []
+    assert _pull((False, True, True, 1_000, 2_010_001)) == _pull((False, True, True, 1_000, 1_999_999)) == ["move"]
+    assert _pull((True, True, True, 1_000, 0)) == ["move", "move"]
+    assert _pull((False, True, False, 1_000, 2_010_000)) == ["urgent"]
+    assert _pull(to=ETH) == ["reward"]
+    assert _pull(pools=()) == ["pool"]
+    assert _ids(GOOD, replace(MANIFEST, kind="ripcord")) == ["selector"]
+
+
 def test_a_part_sold_by_amount_leaves_the_rest_to_the_leg_that_sells_all() -> None:
     first = (1, IN_MID, USD, 2_000_000, 3_960_000)
     part = (2, MID_OUT, MID, 2_000_000, 495)
@@ -348,5 +370,5 @@ def test_a_reason_says_what_was_found_and_what_may_be() -> None:
         "leg 0 accepts 500.0 bps less than the worth of what it sells at the oracle's prices, at most 100 may be"
     )
     (other,) = examine(_transaction(b"\x01\x02\x03\x04\x05"), MANIFEST)
-    assert other.sentence == "calls 0x01020304, expected rebalance of a basket vault, 0x408a318c"
+    assert other.sentence == "calls 0x01020304, expected the entry point of a basket vault, 0x408a318c"
     assert CANCEL_GAS == 21_000, "Ethereum's price of a transfer"

@@ -14,6 +14,10 @@ LEG_EXECUTED = Hash("0x6717e238fc399235ba37afc243fb945432828948039eb4eec8da4566a
 """LegExecuted(address indexed pool, address indexed tokenIn, address tokenOut, uint256 amountIn, uint256 amountOut)."""
 
 
+RIPCORD_PULLED = Hash("0x46fd940b7abe81ea29c1768424f0a800e7cd4cf916c1876b7257d10b4eb71c2c")
+"""RipcordPulled(address indexed caller, uint64 indexed epoch, uint256 repaid, reward, navBefore, navAfter)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Log:
     address: Address
@@ -31,6 +35,16 @@ class Executed:
     nav_after: int
 
 
+@dataclass(frozen=True, slots=True)
+class RipcordPulled:
+    """Amounts in raw units of the vault's base asset; `nav_after` is what is left once the reward is paid."""
+
+    repaid: int
+    reward: int
+    nav_before: int
+    nav_after: int
+
+
 def logs(value: Any) -> tuple[Log, ...]:
     """A JSON array of log entries. Raises ValueError."""
     return tuple(_log(entry) for entry in items(value))
@@ -41,6 +55,14 @@ def executed(entries: Sequence[Log], vault: Address) -> tuple[Executed, ...]:
     return tuple(
         Executed(log.topics[1], int(log.topics[2], 16), _uint(log, 0), _uint(log, 1))
         for log in _of(entries, vault, INTENT_EXECUTED, 2)
+    )
+
+
+def ripcords(entries: Sequence[Log], vault: Address) -> tuple[RipcordPulled, ...]:
+    """Every RipcordPulled that `vault` emitted, in order."""
+    return tuple(
+        RipcordPulled(_uint(log, 0), _uint(log, 1), _uint(log, 2), _uint(log, 3))
+        for log in _of(entries, vault, RIPCORD_PULLED, 4)
     )
 
 

@@ -112,6 +112,14 @@ def _shown(item: Any) -> str:
     return f"0x{item[:40].hex()}" if isinstance(item, bytes) else repr(item)[:80]
 
 
+def claimed(path: Path) -> Address:
+    """Whose key a keystore file says it holds. Raises BadInput when it does not say, as `open_keystore`."""
+    try:
+        return address("0x" + json.loads(_private_text(path))["address"].lower().removeprefix("0x"))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BadInput(f"{path} does not say whose key it holds: make it with its address, as geth does") from error
+
+
 def open_keystore(path: Path, passphrase: Callable[[], str], expected: Address) -> Signer:
     """The signer whose key lies in a keystore v3 file. Raises BadInput, in a sentence without the passphrase.
 

@@ -1,6 +1,7 @@
 """The command that may act: run."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,12 +10,12 @@ from rich.text import Text
 
 from keeper.chain import signer
 from keeper.chain.signer import Signer
-from keeper.cli import exits, render_report
+from keeper.cli import exits, render_report, render_ripcord
 from keeper.cli.app import ConfigOption, app, config_of, opened, screen
 from keeper.config import Config
 from keeper.errors import BadInput
 from keeper.run import Report, stop
-from keeper.service import Listener, Service, open_to_act, serve
+from keeper.service import Listener, Service, open_to_act, require_private, serve
 
 
 @app.command()
@@ -55,6 +56,40 @@ def run(
     )
     serve(service)
     return exits.DONE
+
+
+@app.command()
+def ripcord(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The levered vault.")],
+    live: Annotated[bool, typer.Option("--live", help="Sign and send it.")] = False,
+    keystore: Annotated[
+        Path | None, typer.Option("--keystore", metavar="FILE", help="Any funded key but the keeper's own.")
+    ] = None,
+    passphrase_fd: Annotated[
+        int | None,
+        typer.Option("--passphrase-fd", metavar="N", help="Read the keystore's passphrase from descriptor N."),
+    ] = None,
+    config: ConfigOption = None,
+) -> int:
+    """De-lever a vault in danger, as anyone may, and be paid for it. Rehearses and signs nothing, unless --live."""
+    settings, console = config_of(context, config), screen()
+    settings.named(name)
+    signer.refuse_key_in(sys.argv, settings.key.address)
+    if live and keystore is None:
+        raise BadInput("--live needs a key: name a keystore file with --keystore, any funded key but the keeper's own")
+    puller = settings.key.address if keystore is None else signer.claimed(keystore)
+    with opened(settings) as keeper:
+        report = keeper.ripcord(name, puller)
+        if live and keystore is not None and not report.reasons:
+            ask = signer.prompted if passphrase_fd is None else lambda: signer.from_descriptor(passphrase_fd)
+            key = signer.open_keystore(keystore, ask, puller)
+            require_private(keeper.node, key)
+            report = keeper.pull_ripcord(report, key)
+    console.print(render_ripcord.page(report))
+    if not live:
+        console.print(Text("nothing was signed without --live", style="yellow"))
+    return exits.REFUSED if report.reasons or report.differences else exits.DONE
 
 
 def _once(settings: Config, key: Signer | None, live: bool, console: Console, timings: bool) -> int:

@@ -26,7 +26,7 @@ from keeper.model import (
     Token,
 )
 from keeper.run import Report
-from keeper.units import BPS
+from keeper.units import BPS, WAD, Address
 
 PARTS = ("fees", "impact", "basis", "gas", "l1_data", "lvr", "risk")
 LABEL = 10
@@ -58,12 +58,28 @@ def _rows(one: Report, plan: Plan | None, snapshot: Snapshot) -> Iterator[tuple[
         yield "weighed", candidate_table(plan, base, nav(one))
     verdict = one.decision.verdict
     if isinstance(verdict, Approved):
-        yield "legs", leg_table(verdict, snapshot)
+        if verdict.plan.urgent:
+            yield "urgent", _urgent(verdict, snapshot)
+        yield "legs", leg_table(verdict.plan, verdict.prediction, verdict.vault, snapshot)
         yield "after", prediction(verdict.prediction, base)
     if isinstance(one.cleared, Cleared):
         yield "rehearsal", rehearsal(one.cleared, snapshot)
     if one.outcome is not None:
         yield "outcome", outcome(one)
+
+
+def _urgent(verdict: Approved, snapshot: Snapshot) -> Text:
+    """What a rescue costs of what it may, and in whose place it is sent."""
+    vault, prediction = snapshot.vault(verdict.vault), verdict.prediction
+    assert vault.rescue is not None
+    base, rescue = vault.tokens[0], vault.rescue
+    lost = prediction.nav_before - prediction.nav_after
+    share = lost / max(1, prediction.repaid_raw) * BPS
+    return Text(
+        f"below {rescue.urgent / WAD:.3f} neither cooldown nor turnover binds; it repays "
+        f"{words.amount(prediction.repaid_raw, base)} of debt and loses {share:.1f} bps of that, at most "
+        f"{rescue.most_loss}: {words.amount(lost, base)} of the {words.amount(rescue.budget_raw, base)} left for it"
+    )
 
 
 def headline(one: Report) -> Text:
@@ -216,18 +232,18 @@ def in_bps(cost: Cost, nav_raw: int | None) -> str:
     return f"{cost.total / nav_raw * BPS:.2f}" if nav_raw else "?"
 
 
-def leg_table(approved: Approved, snapshot: Snapshot) -> RenderableType:
+def leg_table(plan: Plan, predicted: Prediction, vault: Address, snapshot: Snapshot) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for justify in ("right", "left", "left", "left"):
         table.add_column(justify=justify, no_wrap=True)
-    move = approved.plan.move
+    move = plan.move
     if isinstance(move, LeverageMove):
-        tokens = snapshot.vault(approved.vault).tokens
+        tokens = snapshot.vault(vault).tokens
         token, raw = (tokens[1], move.debt_amount) if move.lever else (tokens[0], move.collateral_amount)
         word = "borrow" if move.lever else "withdraw"
         flash = " by a flash loan" if move.flash and move.lever else ""
         table.add_row("", f"{word} {words.amount(raw, token)}{flash}", "", "")
-    for number, (leg, fill) in enumerate(zip(approved.plan.legs, approved.prediction.fills, strict=True), 1):
+    for number, (leg, fill) in enumerate(zip(plan.legs, predicted.fills, strict=True), 1):
         sold, bought = snapshot.token(fill.token_in), snapshot.token(fill.token_out)
         spends = "all received" if leg.amount_in == ALL_RECEIVED else words.amount(leg.amount_in, sold)
         venue = snapshot.venue(leg.pool)

@@ -7,7 +7,8 @@ from rich.text import Text
 from keeper.cli import words
 from keeper.cli.render_report import drift_table
 from keeper.errors import Refusal
-from keeper.model import Feed, Mandate, Snapshot, Vault
+from keeper.model import Feed, Mandate, Rescue, Snapshot, Vault
+from keeper.units import WAD
 
 
 def head(snapshot: Snapshot) -> Text:
@@ -30,6 +31,8 @@ def vault(snapshot: Snapshot, mandate: Mandate, feeds: tuple[Feed, ...]) -> Rend
     rows.add_row("holds", _holdings(snapshot, one))
     rows.add_row("budgets", Text(_budgets(one)))
     rows.add_row("cooldown", Text(_cooldown(snapshot, one)))
+    if one.rescue is not None:
+        rows.add_row("rescue", _rescue(snapshot, one, one.rescue))
     rows.add_row("feeds", _feeds(snapshot, one, feeds))
     if faults := one.faults(mandate):
         rows.add_row("mandate", Text("; ".join(f.sentence for f in faults), style="red"))
@@ -86,6 +89,16 @@ def _cooldown(snapshot: Snapshot, one: Vault) -> str:
     left = one.limits.cooldown_s - since
     last = f"last action {words.duration(since)} ago" if one.guard.last_action_at else "no action yet"
     return f"{f'{left} s left' if left > 0 else 'over'}; {last}; epoch {one.guard.epoch}"
+
+
+def _rescue(snapshot: Snapshot, one: Vault, rescue: Rescue) -> Text:
+    open_now = one.urgent(snapshot)
+    said = (
+        f"at once below {rescue.urgent / WAD:.3f}{', which it is' if open_now else ''}; by anyone below "
+        f"{rescue.ripcord / WAD:.3f}; to lose {rescue.most_loss} bps of the debt repaid, left of that "
+        f"{words.amount(rescue.budget_raw, one.tokens[0])}"
+    )
+    return Text(said, style="bold red" if open_now else "")
 
 
 def _feeds(snapshot: Snapshot, one: Vault, feeds: tuple[Feed, ...]) -> Text:

@@ -17,6 +17,7 @@ from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, HealthProblem, LeverageMove, Mandate, Plan
 from keeper.plan.route import Market, Order, Trades, route
 from keeper.plan.routing.gas import Pools
+from keeper.units import BPS
 
 _ROUNDS = 4
 """The size depends on the cost and the cost on the size; each round shrinks the error by about the cost itself."""
@@ -39,11 +40,11 @@ class Bounds:
 class Rescuing:
     """An action of the urgent tier: `share` of the trade to the target and never more, nothing weighed against waiting.
 
-    `reward` is the fraction of what is sold that is freed besides it, for whoever pulls the ripcord.
+    `reward` is what is freed besides what is sold, bps of it, for whoever pulls the ripcord.
     """
 
     share: float = 1.0
-    reward: float = 0.0
+    reward: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,20 @@ def plan_health(
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
         return (Plan((), None, cost, waiting, reason, candidates), *acting)
     return acting
+
+
+def plan_pull(problem: HealthProblem, market: Market, bounds: Bounds) -> Plan:
+    """A rescue towards the target within `bounds`, weighed against nothing: for whoever pulls the ripcord.
+
+    Raises errors.Unquotable when there is none.
+    """
+    if _health(problem, *_values(problem)) >= problem.target:
+        raise Unquotable(f"the health factor is at its target of {problem.target:.3f} already")
+    try:
+        tried = _try(problem, problem.target, f"towards a health factor of {problem.target:.3f}", market, bounds)
+    except ValueError as error:
+        raise Unquotable(str(error)) from error
+    return Plan(tried.trades.legs, tried.move, tried.cost, Cost(), tried.name)
 
 
 def _values(problem: HealthProblem) -> tuple[float, float]:
@@ -172,7 +187,7 @@ def _delever(
     amount = int(value / problem.collateral_price)
     order = Order({problem.collateral: amount}, {problem.debt: 1.0}, {problem.collateral: amount, problem.debt: 0})
     trades = route(market, order, bounds.base_gas, used)
-    freed = amount + int(amount * bounds.rescue.reward if bounds.rescue else 0.0)
+    freed = amount + (amount * bounds.rescue.reward // BPS if bounds.rescue else 0)
     flash = (supplied - freed * problem.collateral_price) * problem.threshold * _CLOSE < debt
     loan, premium = 0, 0.0
     if flash:

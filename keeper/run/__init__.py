@@ -2,6 +2,7 @@
 
 from keeper.run.bind import Bound
 from keeper.run.keeper import Keeper, open_keeper
+from keeper.run.pull import PullReport
 from keeper.run.report import DryRun, Foreseen, Replay, Report
 
-__all__ = ["Bound", "DryRun", "Foreseen", "Keeper", "Replay", "Report", "open_keeper"]
+__all__ = ["Bound", "DryRun", "Foreseen", "Keeper", "PullReport", "Replay", "Report", "open_keeper"]

@@ -148,17 +148,25 @@ def _least_nav(vault: Vault, mandate: Mandate, cleared: Cleared) -> int:
     return cleared.rehearsed.nav_before - loss
 
 
-def _manifest(bound: Bound, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> Manifest:
-    vault, order = snapshot.vault(mandate.vault), cleared.approved.order
-    pools = tuple(
+def pools_of(bound: Bound, vault: Vault, mandate: Mandate) -> tuple[Pool, ...]:
+    """The pools that legs may use, as the calldata policy knows them."""
+    return tuple(
         Pool(facts.pool, adapter, facts.tokens)
         for adapter, facts in bound.venues
         if facts.pool in vault.venues and (not mandate.venues or facts.pool in mandate.venues)
     )
-    urgent = cleared.approved.plan.urgent
+
+
+def most_discount(snapshot: Snapshot, vault: Vault, mandate: Mandate, urgent: bool) -> Bps:
+    """How far under the oracle's worth of what it sells a leg may demand."""
     deviation = guard.MAX_DEVIATION if urgent else vault.limits.max_deviation
-    slippage = guard.most_slippage(vault, mandate, urgent)
     dearest = max((v.fee for v in snapshot.venues), default=0.0)
+    return Bps(deviation + guard.most_slippage(vault, mandate, urgent) + round(dearest * BPS))
+
+
+def _manifest(bound: Bound, snapshot: Snapshot, mandate: Mandate, cleared: Cleared) -> Manifest:
+    vault, order = snapshot.vault(mandate.vault), cleared.approved.order
+    urgent = cleared.approved.plan.urgent
     return Manifest(
         chain_id=snapshot.chain_id,
         vault=vault.address,
@@ -167,9 +175,9 @@ def _manifest(bound: Bound, snapshot: Snapshot, mandate: Mandate, cleared: Clear
         epoch=vault.guard.epoch,
         now=snapshot.head.timestamp,
         min_nav_after=_least_nav(vault, mandate, cleared),
-        pools=pools,
+        pools=pools_of(bound, vault, mandate),
         prices=tuple((r.token, r.price_x36) for r in snapshot.rounds),
-        max_discount=Bps(deviation + slippage + round(dearest * BPS)),
+        max_discount=most_discount(snapshot, vault, mandate, urgent),
         max_fee=mandate.lanes.of(urgent).max_gas_price,
         max_gas=guard.MAX_GAS,
         urgent=urgent and vault.urgent(snapshot),

@@ -33,12 +33,14 @@ from keeper.run.act import Acting, act, settle
 from keeper.run.bind import Bound, bind
 from keeper.run.dry import dry_run
 from keeper.run.foresight import Foresight
+from keeper.run.pull import PullReport, plan_pull, send_pull
 from keeper.run.purse import Purse
 from keeper.run.report import DryRun, Foreseen, Replay, Report
 from keeper.run.snapshot import outdated, take
 from keeper.run.study import Studies
 from keeper.run.tick import Stopwatch, Thought, decided, think
 from keeper.run.watch import Watch
+from keeper.units import Address
 
 MAX_CLOCK_SKEW_S = 15
 DEEPEST_REORG = 64
@@ -213,6 +215,15 @@ class Keeper:
         """Decide for one vault and execute the plan on a throw-away fork of the configured node."""
         report = self.decide(name)
         return dry_run(self.node, self.bound, report)
+
+    def ripcord(self, name: str, puller: Address) -> PullReport:
+        """Plan and rehearse a pull of a levered vault's ripcord by `puller`, whoever that is. Signs nothing."""
+        return plan_pull(self.node, self.bound, self.observe(), self.mandate(name), puller)
+
+    def pull_ripcord(self, report: PullReport, puller: Signer) -> PullReport:
+        """Send it with any funded key but the keeper's own, and compare. Raises as `run.pull.send_pull`."""
+        self._require_fresh(report.snapshot)
+        return send_pull(self.node, self.bound, puller, report)
 
     def replay(self, tick_id: int) -> Replay:
         """Make a recorded decision again from its recorded arguments. Raises BadInput when there is no such tick."""

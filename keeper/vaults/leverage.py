@@ -107,7 +107,7 @@ class LeverageVault:
                 Reason("M-goal", f"{mandate.name}: a levered vault needs a health-factor goal, not weights"),
             )
         for name, stated, ok, bound in (
-            ("low", goal.low, goal.low >= self.floor, self.floor),
+            ("low", goal.low, goal.low >= max(self.floor, self.rescue.urgent), max(self.floor, self.rescue.urgent)),
             ("high", goal.high, goal.high <= self.ceiling, self.ceiling),
         ):
             if not ok:
@@ -147,30 +147,29 @@ class LeverageVault:
         )
 
     def after(self, snapshot: Snapshot, plan: Plan, timestamp: Timestamp) -> Prediction:
-        if not isinstance(plan.move, LeverageMove):
-            raise Refusal("Move", "a levered vault's plan needs a move of its kind")
+        move = moved(plan)
         market = snapshot.market(self.market)
         before = market.health_factor(self.address, timestamp)
-        moved = (self._lever if plan.move.lever else self._delever)(snapshot, plan, plan.move, market, timestamp)
+        done = (self._lever if move.lever else self._delever)(snapshot, plan, move, market, timestamp)
         collateral, debt = self.tokens
-        holdings = tuple(moved.trades.inventory[t.address] for t in self.tokens)
-        health = moved.market.health_factor(self.address, timestamp)
-        debt_raw = moved.market.debt(self.address, debt.address, timestamp)
+        holdings = tuple(done.trades.inventory[t.address] for t in self.tokens)
+        health = done.market.health_factor(self.address, timestamp)
+        debt_raw = done.market.debt(self.address, debt.address, timestamp)
         repaid = self.repaid(snapshot, debt_raw, timestamp)
-        if plan.move.urgent:
-            self._require_rescue(plan.move, before, health, repaid)
+        if move.urgent:
+            self._require_rescue(move, before, health, repaid)
         else:
-            self._require_band(plan.move, before, health)
+            self._require_band(move, before, health)
         return Prediction(
             source="replay",
             timestamp=timestamp,
             nav_before=self._nav(snapshot, market, self.holdings, timestamp),
-            nav_after=self._nav(snapshot, moved.market, holdings, timestamp),
+            nav_after=self._nav(snapshot, done.market, holdings, timestamp),
             holdings=tuple(Amount(t.address, h) for t, h in zip(self.tokens, holdings, strict=True)),
-            collateral_raw=moved.market.collateral(self.address, collateral.address, timestamp),
+            collateral_raw=done.market.collateral(self.address, collateral.address, timestamp),
             debt_raw=debt_raw,
             health_factor=health,
-            fills=moved.trades.fills,
+            fills=done.trades.fills,
             repaid_raw=repaid,
         )
 
@@ -293,6 +292,13 @@ class LeverageVault:
 class _Moved:
     market: Market
     trades: Trades
+
+
+def moved(plan: Plan) -> LeverageMove:
+    """The plan's move. Raises Refusal when it has none of a levered vault."""
+    if not isinstance(plan.move, LeverageMove):
+        raise Refusal("Move", "a levered vault's plan needs a move of its kind")
+    return plan.move
 
 
 def _drift(mandate: Mandate, health: Wad) -> Drift:

@@ -6,7 +6,18 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from keeper.chain.logs import INTENT_EXECUTED, LEG_EXECUTED, Executed, Log, executed, fills, logs
+from keeper.chain.logs import (
+    INTENT_EXECUTED,
+    LEG_EXECUTED,
+    RIPCORD_PULLED,
+    Executed,
+    Log,
+    RipcordPulled,
+    executed,
+    fills,
+    logs,
+    ripcords,
+)
 from keeper.model import Fill
 from keeper.units import Address, Hash
 
@@ -25,10 +36,15 @@ LEG = Log(VAULT, (LEG_EXECUTED, _topic(POOL), _topic(IN)), encode(["address", "u
 def test_the_topics_are_the_events_own() -> None:
     assert "0x" + keccak(text="IntentExecuted(bytes32,uint64,uint256,uint256)").hex() == INTENT_EXECUTED
     assert "0x" + keccak(text="LegExecuted(address,address,address,uint256,uint256)").hex() == LEG_EXECUTED
+    pulled = keccak(text="RipcordPulled(address,uint64,uint256,uint256,uint256,uint256)").hex()
+    assert "0x" + pulled == RIPCORD_PULLED
 
 
 def test_the_vaults_events_are_decoded() -> None:
     assert executed([LEG, DONE], VAULT) == (Executed(INTENT, 4, 10**30, 7),)
+    topics = (RIPCORD_PULLED, _topic(OTHER), Hash(f"0x{9:064x}"))
+    pull = Log(VAULT, topics, encode(["uint256"] * 4, [4, 3, 2, 1]))
+    assert ripcords([LEG, pull, replace(pull, address=OTHER)], VAULT) == (RipcordPulled(4, 3, 2, 1),)
     assert fills([DONE, LEG, LEG], VAULT) == (Fill(POOL, IN, OUT, 2**255, 5, 0),) * 2
 
 

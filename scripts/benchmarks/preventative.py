@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 import argparse
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 from preventative_parts import prices
@@ -44,6 +44,8 @@ POLICIES: tuple[tuple[str, Policy], ...] = (
 )
 VAULTS = ("levered 1.10/1.25/1.50", "basket ±3 %")
 MARKETS = ("steady", "stressed")
+BASKET_H = 3
+"""Hours between two looks at a basket."""
 ANY_GAS = replace(scene.LANES, normal=replace(scene.LANES.normal, max_gas_price=Wei(10**13)))
 """A cap on gas is a policy of its own, and not the one that is judged here."""
 
@@ -66,49 +68,45 @@ def _slack(rules: Mandate) -> Mandate:
     return replace(rules, max_loss=Bps(100))
 
 
-def walk(chosen: str, hours: int) -> dict[tuple[str, str, str], Keeper]:
-    """Every vault, market and policy through the same looks."""
+def walk(vault: str, market: str, hours: int) -> dict[tuple[str, str, str], Keeper]:
+    """Every policy on one vault in one market through the same looks."""
     eth, btc = prices.read("ETH"), prices.read("BTC")
     wild = prices.stress(eth)
     end = min(len(eth.ends), START_H + hours)
     first = Look(eth.ends[START_H - 1], eth.closes[START_H - 1], btc.closes[START_H - 1], DEPTH, GAS_PRICE)
-    keepers = {
-        (vault, market, name): keeper(vault, policy, first)
-        for vault in VAULTS
-        if chosen in vault
-        for market in MARKETS
-        for name, policy in POLICIES
-    }
-    known = prices.beliefs(
-        [(WETH.address, eth), (WBTC.address, btc)], USDC.address, levered.position(1.8), START_H, end
-    )
+    keepers = {(vault, market, name): keeper(vault, policy, first) for name, policy in POLICIES}
+    tokens = [(WETH.address, eth)]
+    if vault.startswith("basket"):
+        tokens.append((WBTC.address, btc))
+    known = prices.beliefs(tokens, USDC.address, levered.position(1.8), START_H, end)
     for hour, believed in zip(range(START_H, end), known, strict=True):
-        for number, (price, other) in enumerate(_looks(eth, btc, hour)):
-            now = eth.ends[hour] - 3_600 + 1_800 * (number + 1)
-            for (vault, market, _), one in keepers.items():
-                if vault.startswith("basket") and number == 0:
-                    continue  # weights move slowly: the close is enough
-                times = wild[hour] if market == "stressed" else 1.0
-                one.look(Look(now, price, other, DEPTH / times, int(GAS_PRICE * times**2)), believed)
-        if (hour - START_H) % 2_000 == 0:
-            print(f"{hour - START_H:,} of {end - START_H:,} hours", file=sys.stderr, flush=True)
+        times = wild[hour] if market == "stressed" else 1.0
+        seen = prices.looks(eth, hour)
+        for number, price in enumerate(seen, 1):
+            if vault.startswith("basket") and (number < len(seen) or hour % BASKET_H):
+                continue  # weights move slowly
+            now = eth.ends[hour] - 1_800 * (len(seen) - number)
+            look = Look(now, price, btc.closes[hour], DEPTH / times, int(GAS_PRICE * times**2))
+            for one in keepers.values():
+                one.look(look, believed)
+        if (hour - START_H) % 4_000 == 0:
+            print(f"{vault}, {market}: {hour - START_H:,} of {end - START_H:,} hours", file=sys.stderr, flush=True)
     return keepers
-
-
-def _looks(eth: prices.Bars, btc: prices.Bars, hour: int) -> Iterator[tuple[float, float]]:
-    for price in prices.looks(eth, hour):
-        yield price, btc.closes[hour]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", metavar="VAULT", help="vaults whose name holds this")
     parser.add_argument("--hours", type=int, default=10**6, help="stop after so many")
     said = parser.parse_args()
     if not prices.DATA.is_dir():
         print("skipped: ../shared/data is absent", file=sys.stderr)
         return 0
-    print(page(walk(said.only, said.hours)))
+    found: dict[tuple[str, str, str], Keeper] = {}
+    with ProcessPoolExecutor(len(VAULTS) * len(MARKETS)) as pool:
+        cells = [pool.submit(walk, vault, market, said.hours) for vault in VAULTS for market in MARKETS]
+        for cell in cells:
+            found |= cell.result()
+    print(page(found))
     return 0
 
 

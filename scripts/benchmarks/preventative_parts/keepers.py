@@ -64,6 +64,7 @@ class Keeper(ABC):
     acted_at: int = 0
     last: Look | None = None
     begun: int = 0
+    looks: int = 0
 
     @abstractmethod
     def snapshot(self, look: Look) -> Snapshot: ...
@@ -79,7 +80,7 @@ class Keeper(ABC):
         if self.last is not None:
             self.pass_time(look, look.now - self.last.now)
         before, self.begun = self.last, self.begun or look.now
-        self.last = look
+        self.last, self.looks = look, self.looks + 1
         snapshot = self.snapshot(look)
         decision = decide(History(snapshot, ()), self.state, believed, self.mandate, 0)
         self.state = decision.state
@@ -99,6 +100,11 @@ class Keeper(ABC):
         self.tally.sold += sum(f.amount_in * worth[f.token_in] for f in done.fills) / (done.nav_before * base)
         self.settle(done)
         self.epoch, self.acted_at = self.epoch + 1, look.now
+
+    @property
+    def years(self) -> float:
+        assert self.last is not None
+        return (self.last.now - self.begun) / SECONDS_PER_YEAR
 
     def guard(self) -> GuardState:
         return GuardState(self.epoch, False, Timestamp(self.acted_at), AMPLE, AMPLE)

@@ -15,12 +15,14 @@ from keeper.units import Address, Timestamp
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 HOUR_S = 3_600
-WEEK_H = 168
+REFIT_H = 336
 FITTED_H = 9_000
 """A fit sees a year of hours, and refreshing the last forty days of them."""
 FRESH_H = 960
 SHORT_H = 6
 LONG_H = 720
+WIDE = 0.01
+"""A fall within the hour that is looked at on its own."""
 QUIETEST, WILDEST = 1.0, 8.0
 
 
@@ -42,9 +44,10 @@ def read(name: str) -> Bars:
     return Bars(ends, *(tuple(float(r[k]) for r in rows) for k in (1, 2, 3, 4)))
 
 
-def looks(bars: Bars, hour: int) -> tuple[float, float]:
-    """The two prices of a bar a keeper looks at, half an hour apart: its low, where debts are called, its close."""
-    return bars.lows[hour], bars.closes[hour]
+def looks(bars: Bars, hour: int) -> tuple[float, ...]:
+    """The prices of a bar that a keeper looks at: its close, and its low before in an hour that fell below WIDE."""
+    low, close = bars.lows[hour], bars.closes[hour]
+    return (low, close) if low < bars.opens[hour] * (1.0 - WIDE) else (close,)
 
 
 def stress(bars: Bars) -> tuple[float, ...]:
@@ -67,11 +70,11 @@ def stress(bars: Bars) -> tuple[float, ...]:
 def beliefs(
     tokens: Sequence[tuple[Address, Bars]], quiet: Address, snapshot: Snapshot, start: int, end: int
 ) -> Iterator[Beliefs]:
-    """What is believed when each hour from `start` begins: fitted weekly, refreshed hourly, on hours that ended."""
+    """What is believed as each hour from `start` begins, of hours that ended: fitted fortnightly, refreshed hourly."""
     priors = ((quiet, 0.005),)
     held: Beliefs | None = None
     for hour in range(start, end):
-        if held is None or (hour - start) % WEEK_H == 0:
+        if held is None or (hour - start) % REFIT_H == 0:
             held = fit(_history(tokens, quiet, snapshot, hour, FITTED_H), priors)
         held = refresh(held, _history(tokens, quiet, snapshot, hour, FRESH_H), priors)
         yield held

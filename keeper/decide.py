@@ -9,6 +9,7 @@ from keeper.errors import Refusal, Unquotable
 from keeper.model import (
     Approved,
     Beliefs,
+    Candidate,
     Cost,
     Decision,
     Deferred,
@@ -201,6 +202,8 @@ class _Case:
 
     def _chosen(self, plans: tuple[Plan, ...]) -> Verdict:
         """The first plan that the guards let through; where none passes, why the first did not."""
+        if self.trigger.problem != self.seen.problem:
+            plans = policy.renamed(plans)
         if self.trigger.kind == "prevent":
             return self._prevented(plans)
         first: Refused | None = None
@@ -340,9 +343,11 @@ class _Case:
             part, n = whole, 1
         state = replace(state, deferred=None, progress=parts.begun(state, epoch, n, self._left_off(part)))
         if n > 1:
-            shown = tuple(dict.fromkeys((*part.plan.candidates, *whole.plan.candidates)))
-            part = replace(part, plan=replace(part.plan, candidates=shown))
-            why = f"{why}; one of {n} parts, to move the pools less"
+            chosen = Candidate(f"{part.plan.reason}, one of {n} parts", part.plan.cost)
+            shown = (*whole.plan.candidates, chosen)
+            part = replace(part, plan=replace(part.plan, reason=chosen.name, candidates=shown))
+            after = policy.duration(self._spacing())
+            why = f"{why}; one of {n} parts, to move the pools less: the next is decided in {after}"
         return part, state, why
 
     def _left_off(self, approved: Approved) -> tuple[tuple[Address, float], ...]:

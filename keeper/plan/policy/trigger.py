@@ -12,6 +12,7 @@ from keeper.model import (
     HealthProblem,
     Mandate,
     Periodic,
+    Plan,
     Preventative,
     Problem,
     Quantity,
@@ -26,6 +27,8 @@ from keeper.units import Timestamp
 Kind = Literal["wait", "rescue", "band", "part", "prevent", "due", "weigh"]
 LEAST_SHARE = 0.1
 """Of a band: nearer to the target nothing is done, and no aim is narrower, or a trade's own cost would miss it."""
+EDGES = ("just inside the band", "to the band's edge")
+"""What planners call the edge of the band that they are given."""
 _UNDER = 0.98
 _JUST_UNDER = 0.999
 """Of the present deviation: aims that every trade towards the target reaches."""
@@ -172,4 +175,22 @@ def narrowed(problem: Problem, share: float) -> Problem:
         problem,
         low=problem.target - (problem.target - problem.low) * share,
         high=problem.target + (problem.high - problem.target) * share,
+    )
+
+
+def renamed(plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    """Plans for a narrowed band by their names for the mandate's own: their edge is some way inside that."""
+
+    def name(text: str) -> str:
+        for edge in EDGES:
+            text = text.replace(edge, "far enough inside")
+        return text
+
+    return tuple(
+        replace(
+            plan,
+            reason=name(plan.reason),
+            candidates=tuple(replace(one, name=name(one.name)) for one in plan.candidates),
+        )
+        for plan in plans
     )

@@ -114,16 +114,6 @@ def _excess(rate: float, cubic: float, slope: float, inner: float, outer: float)
     return area - slope * (outer - inner)
 
 
-def weight_speeds(weights: tuple[float, ...], sigmas: tuple[float, ...]) -> tuple[float, ...]:
-    """Annual volatility of each weight w_i of a portfolio of uncorrelated tokens.
-
-    s_i² = w_i² (e_i - w)ᵀ Σ (e_i - w): the token's volatility relative to the portfolio's.
-    """
-    shared = sum((w * s) ** 2 for w, s in zip(weights, sigmas, strict=True))
-    relative = (shared + s * s * (1.0 - 2.0 * w) for w, s in zip(weights, sigmas, strict=True))
-    return tuple(w * math.sqrt(max(0.0, r)) for w, r in zip(weights, relative, strict=True))
-
-
 def first_passage(distance: float, volatility: float, drift: float, horizon: float) -> float:
     """P(a log price with `drift` ν falls by `distance` > 0 within `horizon` years); 1.0 when it is already there.
 

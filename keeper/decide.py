@@ -29,10 +29,10 @@ from keeper.model import (
     WeightProblem,
 )
 from keeper.plan import plan_health, plan_range, plan_weights, policy
+from keeper.plan.basket import Sizes
 from keeper.plan.health import Bounds, Rescuing
 from keeper.plan.policy import parts
 from keeper.plan.route import opener
-from keeper.plan.weights import Sizes
 from keeper.simulate import simulate
 from keeper.units import BPS, Address, Gas, Timestamp, Wei
 

@@ -15,7 +15,6 @@ from keeper.costs import (
     liquidation_loss,
     no_trade,
     sell_for_health,
-    weight_speeds,
 )
 
 risks = st.floats(0.02, 5.0)
@@ -150,12 +149,6 @@ def test_selling_or_borrowing_lands_on_the_target(
 def test_selling_at_a_ruinous_cost_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot raise"):
         sell_for_health(100.0, 80.0, 0.85, 1.5, 0.5)
-
-
-def test_weight_speed_of_two_assets_is_the_textbook_product() -> None:
-    fast, slow = weight_speeds((0.4, 0.6), (0.8, 0.0))
-    assert fast == pytest.approx(0.4 * 0.6 * 0.8)
-    assert slow == pytest.approx(0.4 * 0.6 * 0.8)
 
 
 def test_gas_and_liquidation_in_their_units() -> None:

@@ -51,7 +51,7 @@ def test_outside_the_band_it_sells_what_is_too_much() -> None:
 
 
 def test_the_approved_plan_ends_inside_the_band_and_costs_what_its_parts_say() -> None:
-    found = decision()
+    found = decision(rules={"risk_aversion": 10.0})
     assert isinstance(found.verdict, Approved)
     prediction, plan = found.verdict.prediction, found.verdict.plan
     after = basket(**{**FAR, "holdings": tuple(a.raw for a in prediction.holdings)})

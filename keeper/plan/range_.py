@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from keeper.costs import NoTrade, no_trade, years
 from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, RangeMove, RangeProblem, Venue
+from keeper.plan.basket import Sizes
 from keeper.plan.route import Market, Order, Trades, route
-from keeper.plan.weights import Sizes
 from keeper.units import Address
 
 _TICK = math.log(1.0001)

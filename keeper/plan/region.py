@@ -1,13 +1,18 @@
 """Covariance, target weights and costs in, where a basket waits and what being off its targets is worth out.
 
-The ergodic tracking problem in n weights that sum to 1: off target by x a year costs (γ/2) xᵀΣx, a trade the fraction
-`proportional` of the value sold and `fixed` of wealth. Weights diffuse with covariance Q = D(I - 1πᵀ)Σ(I - π1ᵀ)D a
-year, D = diag(π); it is singular, so that quadratic forms live on the first n - 1 weights.
+The ergodic tracking problem in n weights that sum to 1: being off target by x costs (γ/2) xᵀΣx a year, a trade the
+fraction `proportional` of the value it sells and `fixed` of wealth. Weights diffuse with covariance
+Q = D(I - 1πᵀ)Σ(I - π1ᵀ)D a year, D = diag(π); it is singular, so that quadratic forms live on the first n - 1 weights.
+
+V(x) = λ'q - q², q = xᵀMx, solves it inside for 4MQM + 2tr(QM)M = (γ/2)Σ, with the loss λ'tr(QM) a year. Along a ray
+from the targets that is the one-dimensional problem of risk 12 and speed 1, in units of √q: `costs.no_trade` has its
+edges. A fixed cost alone gives the ellipsoid q < √k round the targets, to which trades go, with V = k(2u - u²),
+u = q/√k, and the loss 2√k tr(QM) (Atkinson, Wilmott 1995); a proportional one alone a band, traded to its edge.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,139 +22,37 @@ from keeper.costs import NoTrade, no_trade
 Floats = NDArray[np.float64]
 
 _LEAST_VARIANCE = 1e-6
-"""A year, added to every token's: no token is riskless, and two stablecoins would leave Σ singular."""
+"""A year, of any portfolio: no token is riskless, and two stablecoins would leave Σ singular."""
 _LEAST_WEIGHT = 0.01
 """A token that is to be held in no amount moves as if it were this share."""
-_TRIMMED = 0.93
-"""Times d^(-1/6), d the directions in which weights move: what is left of the bands' separate losses, since one trade
-trims every weight at once. Simulated."""
-_TIE = 0.10
-"""Both predictions err by up to this, simulated over random baskets, and the ellipsoid leans on every correlation, all
-of them estimates: it is taken where it promises so much less than the bands."""
 _STEPS = 60
 _ROUNDING = 1e-15
 
 
-class Region(Protocol):
-    """Where to wait. Offsets are weights less targets, in the order of the tokens; losses fractions of wealth."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def loss_rate(self) -> float:
-        """Predicted, a year, tracking and costs together."""
-        ...
-
-    def distance(self, off: Floats) -> float:
-        """Over 1 is outside."""
-        ...
-
-    def value(self, off: Floats) -> float:
-        """What starting off target by `off` costs in all, from now on, against starting at the targets."""
-        ...
-
-    def settle(self, off: Floats) -> Floats:
-        """The offsets to trade to, from outside."""
-        ...
-
-    def waiting(self, off: Floats, horizon: float) -> float:
-        """`value` plus what standing still for `horizon` years costs beyond the ergodic rate."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Bands:
-    """A no-trade band a token against the rest; a trade trims every weight to its inner edge.
-
-    s_i² = π_i²(e_i - π)ᵀΣ(e_i - π), risk γ(e_i - π)ᵀΣ(e_i - π)/(1 - π_i)². n weights have n - 1 freedoms, and a trade
-    serves two of them: values and losses of the n bands count (n - 1)/n.
-    """
-
-    each: tuple[NoTrade, ...]
-    risk: Floats
-    loss_rate: float
-    kind: str = "bands"
-
-    def distance(self, off: Floats) -> float:
-        return max(
-            abs(x) / b.outer if b.outer > 0.0 else math.inf for x, b in zip(off.tolist(), self.each, strict=True)
-        )
-
-    def value(self, off: Floats) -> float:
-        size = len(self.each)
-        return (size - 1) / size * sum(b.relative_value(x) for x, b in zip(off.tolist(), self.each, strict=True))
-
-    def settle(self, off: Floats) -> Floats:
-        inner = np.array([b.inner for b in self.each])
-        trimmed = np.clip(off, -inner, inner)
-        over = float(trimmed.sum())
-        room = inner + trimmed if over > 0.0 else inner - trimmed
-        return trimmed - over * room / max(float(room.sum()), 1e-300)
-
-    def waiting(self, off: Floats, horizon: float) -> float:
-        return self.value(off) + _excess(self, self.risk, off) * horizon
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ellipsoid:
-    """A joint region: wait while √(xᵀMx) is inside `radial`, else trade along the ray to its inner edge.
-
-    V(x) = λ'q - q², q = xᵀMx, solves the problem inside for 4MQM + 2tr(QM)M = (γ/2)Σ with the loss λ'tr(QM). Along a
-    ray it is the one-dimensional problem of risk 12 and speed 1, so that `no_trade` finds both edges: with a fixed cost
-    alone outer⁴ = k, trades go to the targets and the loss is 2√k tr(QM) (Atkinson, Wilmott 1995).
-    """
-
-    metric: Floats
-    radial: NoTrade
-    risk: Floats
-    loss_rate: float
-    kind: str = "ellipsoid"
-
-    def _radius(self, off: Floats) -> float:
-        return math.sqrt(max(0.0, float(off[:-1] @ self.metric @ off[:-1])))
-
-    def distance(self, off: Floats) -> float:
-        return self._radius(off) / self.radial.outer if self.radial.outer > 0.0 else math.inf
-
-    def value(self, off: Floats) -> float:
-        return self.radial.relative_value(self._radius(off))
-
-    def settle(self, off: Floats) -> Floats:
-        radius = self._radius(off)
-        return off * min(1.0, self.radial.inner / radius) if radius > 0.0 else off
-
-    def waiting(self, off: Floats, horizon: float) -> float:
-        return self.value(off) + _excess(self, self.risk, off) * horizon
-
-
-def region(geometry: "Geometry", proportional: float, fixed: float) -> Region:
-    """Bands or the ellipsoid, whichever is predicted to lose clearly less."""
-    first, second = bands(geometry, proportional, fixed), ellipsoid(geometry, proportional, fixed)
-    return second if second.loss_rate < (1.0 - _TIE) * first.loss_rate else first
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Geometry:
-    """What no cost enters: how weights move, what that risks, and the shape of the joint region.
+    """What no cost enters: γΣ, Q, and the joint region's M with `scale` = tr(QM)."""
 
-    `metric` is the ellipsoid's M and `scale` tr(QM); `freedoms` in how many directions it is left, (Σn)²/Σn² of the
-    eigenvalues of N = LᵀML, Q = LLᵀ.
-    """
-
-    weights: Floats
     risk: Floats
-    """γΣ."""
     moves: Floats
-    """Q."""
     metric: Floats
     scale: float
-    freedoms: float
+
+    def radius(self, off: Floats) -> float:
+        """√(xᵀMx)."""
+        return math.sqrt(max(0.0, float(off[:-1] @ self.metric @ off[:-1])))
+
+    def reach(self, radius: float) -> Floats:
+        """How far each weight is off its target at most where √(xᵀMx) = `radius`."""
+        inverse = np.linalg.inv(self.metric)
+        last = math.sqrt(max(0.0, float(inverse.sum())))
+        return radius * np.append(np.sqrt(np.maximum(np.diag(inverse), 0.0)), last)
 
 
 def geometry(covariance: Any, targets: Any, aversion: float) -> Geometry:
     """Of n ≥ 2 tokens: `covariance` of log prices a year in any constant numeraire, `targets` that sum to 1.
 
-    Solves N² + ½tr(N)N = Lᵀ(γΣ/8)L on the first n - 1 weights. What a covariance has below zero is cut off.
+    With Q = LLᵀ and N = LᵀML solves N² + ½tr(N)N = Lᵀ(γΣ/8)L. What a covariance has below zero is cut off.
     """
     weights = np.maximum(np.asarray(targets, np.float64), _LEAST_WEIGHT)
     weights = weights / weights.sum()
@@ -163,15 +66,7 @@ def geometry(covariance: Any, targets: Any, aversion: float) -> Geometry:
     found, turn = np.linalg.eigh(root.T @ (aversion / 8.0 * joint) @ root)
     own = _solved(np.maximum(found, 0.0))
     back = np.linalg.solve(root.T, turn)
-    scale = float(own.sum())
-    return Geometry(
-        weights=weights,
-        risk=aversion * sigma,
-        moves=moves,
-        metric=(back * own) @ back.T,
-        scale=scale,
-        freedoms=scale**2 / float(own @ own),
-    )
+    return Geometry(aversion * sigma, moves, (back * own) @ back.T, float(own.sum()))
 
 
 def _solved(values: Floats) -> Floats:
@@ -187,37 +82,62 @@ def _solved(values: Floats) -> Floats:
     return np.asarray((np.sqrt(t * t / 4.0 + 4.0 * values) - t / 2.0) / 2.0, np.float64)
 
 
-def bands(geometry: Geometry, proportional: float, fixed: float) -> Bands:
-    """One band a token."""
-    weights, size = geometry.weights, len(geometry.weights)
-    apart = np.eye(size) - weights
-    relative = np.einsum("ij,jk,ik->i", apart, geometry.risk, apart)
-    speeds = np.sqrt(np.diag(geometry.moves))
-    each = tuple(
-        no_trade(risk, speed, proportional, fixed)
-        for risk, speed in zip((relative / (1.0 - weights) ** 2).tolist(), speeds.tolist(), strict=True)
-    )
-    loss = (size - 1) / size * sum(b.loss_rate for b in each)
-    if size > 2:
-        loss *= _TRIMMED * geometry.freedoms ** (-1.0 / 6.0)
-    return Bands(each, geometry.risk, loss)
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """Where to wait. Offsets are weights less targets, in the order of the tokens; losses are fractions of wealth."""
+
+    geometry: Geometry
+    radial: NoTrade
+
+    @property
+    def loss_rate(self) -> float:
+        """Predicted, a year, tracking and costs together."""
+        return self.radial.loss_rate * self.geometry.scale
+
+    def distance(self, off: Floats) -> float:
+        """Over 1 is outside."""
+        return self.geometry.radius(off) / self.radial.outer if self.radial.outer > 0.0 else math.inf
+
+    def settle(self, off: Floats) -> Floats:
+        """The offsets to trade to from outside."""
+        radius = self.geometry.radius(off)
+        return off * min(1.0, self.radial.inner / radius) if radius > 0.0 else off
+
+    def value(self, off: Floats) -> float:
+        """What starting off target by `off` costs in all, from now on, against starting at the targets."""
+        return self.radial.relative_value(self.geometry.radius(off))
+
+    def waiting(self, off: Floats, horizon: float) -> float:
+        """`value`, and what standing still for `horizon` years costs beyond the ergodic rate."""
+        excess = float(off @ self.geometry.risk @ off) / 2.0 - self.loss_rate
+        return self.value(off) + max(0.0, excess) * horizon
 
 
-def ellipsoid(geometry: Geometry, proportional: float, fixed: float) -> Ellipsoid:
-    """The joint region; what a trade sells is taken at its mean over the places where the region is left.
+def region(geometry: Geometry, off: Floats, proportional: float, fixed: float) -> Region:
+    """Seen from `off`: what is sold on the way from there to the targets is what a trade costs in proportion to."""
+    radius = geometry.radius(off)
+    sold = float(np.abs(off).sum()) / 2.0 / radius if radius > 0.0 else _typical(geometry)
+    return Region(geometry, no_trade(12.0, 1.0, proportional * sold, fixed))
 
-    There E[xxᵀ] = Q/tr(QM) at radius 1 exactly, x being a martingale, and |x_i| is taken as a sphere's coordinate.
+
+def typical(geometry: Geometry, proportional: float, fixed: float) -> Region:
+    """Seen from where it is left on average: its `loss_rate` is the one to expect."""
+    return Region(geometry, no_trade(12.0, 1.0, proportional * _typical(geometry), fixed))
+
+
+def _typical(geometry: Geometry) -> float:
+    """Value that a trade to the targets sells, in units of √q, at its mean over the places where a sphere is left.
+
+    There E[xxᵀ] = Q/tr(QM) exactly, x being a martingale, and |x_i| is taken as a coordinate on the unit sphere.
     """
-    spread = np.sqrt(np.diag(geometry.moves) / geometry.scale)
-    sold = 0.5 * _mean_coordinate(len(spread) - 1) * float(spread.sum())
-    radial = no_trade(12.0, 1.0, proportional * sold, fixed)
-    return Ellipsoid(geometry.metric, radial, geometry.risk, radial.loss_rate * geometry.scale)
+    size = len(geometry.metric)
+    mean = math.sqrt(size / math.pi) * math.gamma(size / 2.0) / math.gamma((size + 1) / 2.0)
+    return 0.5 * mean * float(np.sqrt(np.diag(geometry.moves) / geometry.scale).sum())
 
 
-def _mean_coordinate(size: int) -> float:
-    """E|u_i| in units of its root mean square, u on the unit sphere of `size` dimensions."""
-    return math.sqrt(size / math.pi) * math.gamma(size / 2.0) / math.gamma((size + 1) / 2.0)
-
-
-def _excess(region: Region, risk: Floats, off: Floats) -> float:
-    return max(0.0, float(off @ risk @ off) / 2.0 - region.loss_rate)
+def trimmed(off: Floats, inner: Floats) -> Floats:
+    """Offsets cut to `inner` on either side, the others moved inside theirs until all sum to nothing again."""
+    cut = np.clip(off, -inner, inner)
+    over = float(cut.sum())
+    room = inner + cut if over > 0.0 else inner - cut
+    return cut - over * room / max(float(room.sum()), 1e-300)

@@ -1,72 +1,110 @@
 """A basket off its weights in, the cheapest way back, or the reason to wait, out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from keeper.costs import NoTrade, no_trade, weight_speeds, years
+import numpy as np
+
+from keeper.costs import years
 from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
-from keeper.plan.route import Market, Order, Trades, route
-from keeper.plan.routing.gas import Pools
-from keeper.units import Address
+from keeper.plan.basket import Sizes, Tried, attempt, shares, sold
+from keeper.plan.region import Floats, Region, geometry, region, trimmed
+from keeper.plan.route import Market
+from keeper.plan.volatility import covariance
 
-SIZES = ((1.0, "back to target"), (0.75, "three quarters back"), (0.5, "half way back"))
 _EDGE_MARGIN = 0.98
 """A trade to the edge ends this far out, in units of the band, so that its own cost does not leave it outside."""
-_SHRINKS = 4
-_SHRINK_MARGIN = 0.999
-
-
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    name: str
-    trades: Trades
-    after: tuple[float, ...]
+_SAME = 1e-3
+"""Weights wanted that differ by less than this share of a band are one candidate."""
 
 
 def plan_weights(
-    problem: WeightProblem, forecast: Forecast, mandate: Mandate, open_market: Callable[[], Market], limits: "Sizes"
+    problem: WeightProblem, forecast: Forecast, mandate: Mandate, open_market: Callable[[], Market], limits: Sizes
 ) -> tuple[Plan, ...]:
     """Plans in order of preference: the least total of execution and of the state left behind first.
 
     Doing nothing is a candidate: where it is cheapest it comes first. A plan that ends outside the band is offered
-    only when none ends inside.
+    only when none that ends inside costs less than waiting.
 
-    The state is valued by the ergodic tracking problem, one no-trade region a token (a trade between two risky
-    tokens counts for both, which overstates its use), with the proportional cost measured on the trade to target.
+    The state is valued by the ergodic tracking problem over all weights at once, with the believed correlations and the
+    costs that the trade to target was measured to have: fees, the pools' prices and impact, as far as the mandate's
+    chunks do not spread it, in proportion to what is sold, and gas. Ways back: to the target, half way, to the inner
+    edge of the region where waiting is best, and to the edge of the mandate's band.
     """
-    worth = sum(a * p for a, p in zip(problem.amounts_raw, problem.prices, strict=True))
-    wealth = worth / problem.prices[0]
-    weights = _weights(problem.amounts_raw, problem.prices)
-    trials: list[_Tried] = []
-    refused: list[Candidate] = []
     market = open_market()
-    for size, name in _sizes(problem, weights, mandate):
+    off = np.array(shares(problem.amounts_raw, problem.prices)) - np.array(problem.targets)
+    trials: list[Tried] = []
+    refused: list[Candidate] = []
+
+    def consider(wanted: Floats, name: str) -> None:
+        used = trials[0].trades.used if trials else ()
         try:
-            trials.append(_try(problem, weights, size, name, market, limits, trials))
+            aim = tuple((np.array(problem.targets) + wanted).tolist())
+            trials.append(attempt(problem, aim, name, market, limits, used))
         except Unquotable as error:
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
+
+    ways = _ways(problem, off, mandate)
+    consider(*ways[0])
+    if not trials and len(ways) > 1:
+        consider(*ways.pop())
     if not trials:
-        why = refused[0].note if refused else "every trade would be smaller than the mandate's min_trade"
-        return (Plan((), None, Cost(), Cost(), why, tuple(refused)),)
-    regions = _regions(problem, weights, forecast, mandate, _measured(trials[0], problem, wealth))
-    horizon = years(mandate.horizon_s)
-    waiting = Cost(
-        risk=wealth * sum(r.waiting(w - t, horizon) for r, w, t in zip(regions, weights, problem.targets, strict=True))
-    )
+        return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused)),)
+    where = _region(problem, forecast, mandate, off, trials[0])
+    inner = (where.settle(off), "to where waiting is best")
+    if len(ways) > 1 and where.distance(off) > 1.0 and not _known(problem, inner[0], ways):
+        ways.insert(1, inner)
+    for way in ways[1:]:
+        consider(*way)
+    return _ranked(problem, mandate, off, where, trials, tuple(refused))
+
+
+def _ways(problem: WeightProblem, off: Floats, mandate: Mandate) -> list[tuple[Floats, str]]:
+    """Offsets to trade to: the target first."""
+    distance = float(np.max(np.abs(off) / np.array(problem.bands)))
+    target = (np.zeros(len(off)), "back to target")
+    edge = [(trimmed(off, _EDGE_MARGIN * np.array(problem.bands)), "to the band's edge")] if distance > 1.0 else []
+    match mandate.policy.settle:
+        case "target":
+            return [target]
+        case "edge":
+            return edge or [target]
+        case _:
+            return [target, (off / 2.0, "half way back"), *edge]
+
+
+def _known(problem: WeightProblem, wanted: Floats, ways: list[tuple[Floats, str]]) -> bool:
+    near = _SAME * np.array(problem.bands)
+    return any(bool(np.all(np.abs(wanted - one) <= near)) for one, _ in ways)
+
+
+def _region(problem: WeightProblem, forecast: Forecast, mandate: Mandate, off: Floats, full: Tried) -> Region:
+    """Where to wait, for the costs that the full trade pays."""
+    wealth = sum(a * p for a, p in zip(problem.amounts_raw, problem.prices, strict=True)) / problem.prices[0]
+    cost = full.trades.cost
+    paid = cost.fees + max(0.0, cost.basis) + max(0.0, cost.impact) / mandate.chunks.most
+    shape = geometry(covariance(forecast, problem.tokens), problem.targets, mandate.risk_aversion)
+    return region(shape, off, paid * problem.prices[0] / sold(problem, full.trades), (cost.gas + cost.l1_data) / wealth)
+
+
+def _ranked(
+    problem: WeightProblem,
+    mandate: Mandate,
+    off: Floats,
+    where: Region,
+    trials: list[Tried],
+    refused: tuple[Candidate, ...],
+) -> tuple[Plan, ...]:
+    wealth = sum(a * p for a, p in zip(problem.amounts_raw, problem.prices, strict=True)) / problem.prices[0]
+    waiting = Cost(risk=wealth * where.waiting(off, years(mandate.horizon_s)))
     valued = [
-        (
-            t,
-            replace(
-                t.trades.cost,
-                risk=wealth
-                * sum(r.relative_value(w - g) for r, w, g in zip(regions, t.after, problem.targets, strict=True)),
-            ),
-        )
+        (t, replace(t.trades.cost, risk=wealth * where.value(np.array(t.after) - np.array(problem.targets))))
         for t in trials
     ]
     repaired = [(t, c) for t, c in valued if _inside(t.after, problem)]
-    ranked = sorted(repaired or valued, key=lambda pair: pair[1].total)
+    worth = [c for _, c in repaired if c.total < waiting.total or mandate.policy.settle != "cheapest"]
+    ranked = sorted(repaired if worth else valued, key=lambda pair: pair[1].total)
     best, cost = ranked[0]
     candidates = (
         Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h"),
@@ -83,134 +121,6 @@ def plan_weights(
     return acting
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """What bounds one trade: `turnover` and `min_trade` in quote currency, `wealth` likewise, and the fixed gas."""
-
-    turnover: float
-    min_trade: float
-    wealth: float
-    base_gas: int
-
-
 def _inside(weights: tuple[float, ...], problem: WeightProblem) -> bool:
     """Whether every weight is in its band: a trade that does not end there repairs nothing, however cheap."""
     return all(abs(w - t) <= b for w, t, b in zip(weights, problem.targets, problem.bands, strict=True))
-
-
-def _sizes(problem: WeightProblem, weights: tuple[float, ...], mandate: Mandate) -> tuple[tuple[float, str], ...]:
-    distance = max(abs(w - t) / b for w, t, b in zip(weights, problem.targets, problem.bands, strict=True))
-    edge = ((1.0 - _EDGE_MARGIN / distance, "to the band's edge"),) if distance > 1.0 else ()
-    match mandate.policy.settle:
-        case "target":
-            return SIZES[:1]
-        case "edge":
-            return edge or SIZES[:1]
-        case _:
-            return (*SIZES, *edge)
-
-
-def _try(
-    problem: WeightProblem,
-    weights: tuple[float, ...],
-    size: float,
-    name: str,
-    market: Market,
-    limits: Sizes,
-    before: list[_Tried],
-) -> _Tried:
-    """Trade `size` of the way back; less when the legs, both of a two-hop sale, would exceed the turnover limit."""
-    used = before[0].trades.used if before else ()
-    for _ in range(_SHRINKS):
-        moves = {
-            token: size * (weight - target) * limits.wealth
-            for token, weight, target in zip(problem.tokens, weights, problem.targets, strict=True)
-        }
-        trades = _trade(problem, moves, market, limits, used)
-        sold = _sold(problem, trades)
-        if sold <= 0.0:
-            raise Unquotable("nothing of any value would be sold")
-        if sold <= limits.turnover:
-            amounts = [a + trades.net(t) for t, a in zip(problem.tokens, problem.amounts_raw, strict=True)]
-            return _Tried(name, trades, _weights(amounts, problem.prices))
-        size, used = size * limits.turnover / sold * _SHRINK_MARGIN, trades.used
-    raise Unquotable("the turnover limit leaves no room for a trade")
-
-
-def _trade(
-    problem: WeightProblem,
-    moves: dict[Address, float],
-    market: Market,
-    limits: Sizes,
-    used: tuple[Pools, ...],
-) -> Trades:
-    """All surpluses for all shortages at once; where the pools cannot, the most valuable of them without one token.
-
-    Moves are in quote currency, positive to sell. Raises Unquotable when nothing can be traded.
-    """
-    try:
-        return route(market, _order(problem, moves, limits), limits.base_gas, used)
-    except Unquotable as error:
-        rest: list[Trades] = []
-        for token in moves:
-            try:
-                order = _order(problem, {t: m for t, m in moves.items() if t != token}, limits)
-                rest.append(route(market, order, limits.base_gas))
-            except Unquotable:
-                continue
-        if not rest:
-            raise error
-        return max(rest, key=lambda trades: _sold(problem, trades))
-
-
-def _order(problem: WeightProblem, moves: dict[Address, float], limits: Sizes) -> Order:
-    """Surpluses and shortages worth a leg, the larger side cut to what the other takes."""
-    prices = dict(zip(problem.tokens, problem.prices, strict=True))
-    surplus = {t: m for t, m in moves.items() if m > 0.0 and m >= limits.min_trade}
-    shortage = {t: -m for t, m in moves.items() if m < 0.0 and -m >= limits.min_trade}
-    if not surplus or not shortage:
-        raise Unquotable("every leg would be smaller than the mandate's min_trade")
-    value = min(sum(surplus.values()), sum(shortage.values()))
-    selling, buying = value / sum(surplus.values()), value / sum(shortage.values())
-    return Order(
-        sells={t: int(m * selling / prices[t]) for t, m in surplus.items()},
-        buys={t: m * buying / prices[t] for t, m in shortage.items()},
-        held=dict(zip(problem.tokens, problem.amounts_raw, strict=True)),
-        min_trade=limits.min_trade,
-    )
-
-
-def _sold(problem: WeightProblem, trades: Trades) -> float:
-    """Value sold of held tokens, as the contract counts turnover; quote currency."""
-    prices = dict(zip(problem.tokens, problem.prices, strict=True))
-    return sum(f.amount_in * prices.get(f.token_in, 0.0) for f in trades.fills)
-
-
-def _weights(amounts: "list[int] | tuple[int, ...]", prices: tuple[float, ...]) -> tuple[float, ...]:
-    values = [a * p for a, p in zip(amounts, prices, strict=True)]
-    total = sum(values)
-    return tuple(v / total for v in values)
-
-
-def _measured(trial: _Tried, problem: WeightProblem, wealth: float) -> tuple[float, float]:
-    """Proportional cost a unit traded and fixed cost a unit of wealth, as the full trade pays them."""
-    cost = trial.trades.cost
-    traded = _sold(problem, trial.trades) / problem.prices[0]
-    return (cost.fees + cost.impact + max(0.0, cost.basis)) / traded, cost.gas / wealth
-
-
-def _regions(
-    problem: WeightProblem,
-    weights: tuple[float, ...],
-    forecast: Forecast,
-    mandate: Mandate,
-    measured: tuple[float, float],
-) -> tuple[NoTrade, ...]:
-    spread = years(forecast.horizon_s) ** 0.5
-    sigma = dict(forecast.sigma)
-    sigmas = tuple(sigma[t] / spread for t in problem.tokens)
-    proportional, fixed = measured
-    return tuple(
-        no_trade(mandate.risk_aversion * sigma_i**2, speed, proportional, fixed)
-        for sigma_i, speed in zip(sigmas, weight_speeds(weights, sigmas), strict=True)
-    )

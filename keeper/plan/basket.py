@@ -1,0 +1,116 @@
+"""A basket and the weights wanted in, the trades that come nearest to them within all limits out."""
+
+from dataclasses import dataclass
+
+from keeper.errors import Unquotable
+from keeper.model import WeightProblem
+from keeper.plan.route import Market, Order, Trades, route
+from keeper.plan.routing.gas import Pools
+from keeper.units import Address
+
+_SHRINKS = 4
+_SHRINK_MARGIN = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What bounds one trade: `turnover` and `min_trade` in quote currency, `wealth` likewise, and the fixed gas."""
+
+    turnover: float
+    min_trade: float
+    wealth: float
+    base_gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A trade that is possible, and the weights after it."""
+
+    name: str
+    trades: Trades
+    after: tuple[float, ...]
+
+
+def attempt(
+    problem: WeightProblem,
+    wanted: tuple[float, ...],
+    name: str,
+    market: Market,
+    limits: Sizes,
+    used: tuple[Pools, ...] = (),
+) -> Tried:
+    """Trade to the weights `wanted`; less when the legs, both of a two-hop sale, would exceed the turnover limit.
+
+    Raises Unquotable when nothing can be traded.
+    """
+    weights, size = shares(problem.amounts_raw, problem.prices), 1.0
+    for _ in range(_SHRINKS):
+        moves = {
+            token: size * (weight - aim) * limits.wealth
+            for token, weight, aim in zip(problem.tokens, weights, wanted, strict=True)
+        }
+        trades = _trade(problem, moves, market, limits, used)
+        value = sold(problem, trades)
+        if value <= 0.0:
+            raise Unquotable("nothing of any value would be sold")
+        if value <= limits.turnover:
+            amounts = [a + trades.net(t) for t, a in zip(problem.tokens, problem.amounts_raw, strict=True)]
+            return Tried(name, trades, shares(amounts, problem.prices))
+        size, used = size * limits.turnover / value * _SHRINK_MARGIN, trades.used
+    raise Unquotable("the turnover limit leaves no room for a trade")
+
+
+def _trade(
+    problem: WeightProblem,
+    moves: dict[Address, float],
+    market: Market,
+    limits: Sizes,
+    used: tuple[Pools, ...],
+) -> Trades:
+    """All surpluses for all shortages at once; where the pools cannot, the most valuable of them without one token.
+
+    Moves are in quote currency, positive to sell. Raises Unquotable when nothing can be traded.
+    """
+    try:
+        return route(market, _order(problem, moves, limits), limits.base_gas, used)
+    except Unquotable as error:
+        rest: list[Trades] = []
+        for token in moves:
+            try:
+                order = _order(problem, {t: m for t, m in moves.items() if t != token}, limits)
+                rest.append(route(market, order, limits.base_gas))
+            except Unquotable:
+                continue
+        if not rest:
+            raise error
+        return max(rest, key=lambda trades: sold(problem, trades))
+
+
+def _order(problem: WeightProblem, moves: dict[Address, float], limits: Sizes) -> Order:
+    """Surpluses and shortages worth a leg, the larger side cut to what the other takes."""
+    prices = dict(zip(problem.tokens, problem.prices, strict=True))
+    surplus = {t: m for t, m in moves.items() if m > 0.0 and m >= limits.min_trade}
+    shortage = {t: -m for t, m in moves.items() if m < 0.0 and -m >= limits.min_trade}
+    if not surplus or not shortage:
+        raise Unquotable("every leg would be smaller than the mandate's min_trade")
+    value = min(sum(surplus.values()), sum(shortage.values()))
+    selling, buying = value / sum(surplus.values()), value / sum(shortage.values())
+    return Order(
+        sells={t: int(m * selling / prices[t]) for t, m in surplus.items()},
+        buys={t: m * buying / prices[t] for t, m in shortage.items()},
+        held=dict(zip(problem.tokens, problem.amounts_raw, strict=True)),
+        min_trade=limits.min_trade,
+    )
+
+
+def sold(problem: WeightProblem, trades: Trades) -> float:
+    """Value sold of held tokens, as the contract counts turnover; quote currency."""
+    prices = dict(zip(problem.tokens, problem.prices, strict=True))
+    return sum(f.amount_in * prices.get(f.token_in, 0.0) for f in trades.fills)
+
+
+def shares(amounts: "list[int] | tuple[int, ...]", prices: tuple[float, ...]) -> tuple[float, ...]:
+    """Each token's part of the value of all."""
+    values = [a * p for a, p in zip(amounts, prices, strict=True)]
+    total = sum(values)
+    return tuple(v / total for v in values)

@@ -8,7 +8,7 @@ import numpy as np
 from keeper.costs import years
 from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
-from keeper.plan.basket import Sizes, Tried, attempt, shares, sold
+from keeper.plan.basket import Sizes, Tried, attempt, shares
 from keeper.plan.region import Floats, Region, geometry, region, trimmed
 from keeper.plan.route import Market
 from keeper.plan.volatility import covariance
@@ -54,7 +54,7 @@ def plan_weights(
     where = _region(problem, forecast, mandate, off, trials[0])
     inner = (where.settle(off), "to where waiting is best")
     if len(ways) > 1 and where.distance(off) > 1.0 and not _known(problem, inner[0], ways):
-        ways.insert(1, inner)
+        ways[1] = inner
     for way in ways[1:]:
         consider(*way)
     return _ranked(problem, mandate, off, where, trials, tuple(refused))
@@ -84,8 +84,9 @@ def _region(problem: WeightProblem, forecast: Forecast, mandate: Mandate, off: F
     wealth = sum(a * p for a, p in zip(problem.amounts_raw, problem.prices, strict=True)) / problem.prices[0]
     cost = full.trades.cost
     paid = cost.fees + max(0.0, cost.basis) + max(0.0, cost.impact) / mandate.chunks.most
+    moved = float(np.abs(np.array(full.after) - np.array(problem.targets) - off).sum()) / 2.0
     shape = geometry(covariance(forecast, problem.tokens), problem.targets, mandate.risk_aversion)
-    return region(shape, off, paid * problem.prices[0] / sold(problem, full.trades), (cost.gas + cost.l1_data) / wealth)
+    return region(shape, off, paid / wealth / moved, (cost.gas + cost.l1_data) / wealth)
 
 
 def _ranked(

@@ -67,7 +67,8 @@ def test_doing_nothing_and_every_way_back_are_weighed_in_parts() -> None:
     found = plans(FAR)
     names = [c.name for c in found[0].candidates]
     assert names[0] == "do nothing"
-    assert set(names[1:]) >= {"back to target", "half way back", "to the band's edge", "to where waiting is best"}
+    assert set(names[1:]) == {"back to target", "to the band's edge", "to where waiting is best"}
+    assert "half way back" in [c.name for c in plans(FAR, market=deep(5e6))[0].candidates]
     totals = [p.cost.total for p in found]
     assert totals == sorted(totals)
     assert all(c.cost.risk >= 0.0 for c in found[0].candidates)

@@ -156,7 +156,7 @@ def _mandate(kind: str, number: int, goal: WeightGoal | HealthGoal | RangeGoal) 
         goal=goal,
         policy=Threshold(),
         horizon_s=86_400,
-        risk_aversion=20.0,
+        risk_aversion=20.0 if kind == "basket" else 2.0,
         max_loss=Bps(100),
         max_slippage=Bps(10),
         lanes=LANES,

@@ -10,9 +10,10 @@ import {Sequencer} from "./Sequencer.sol";
 import {UNISWAP_V2, UNISWAP_V3} from "./Swaps.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
-/// @dev An allow-listed pool, its tokens read once when it was listed.
+/// @dev An allow-listed pool, its tokens read once when it was listed. Removed, it serves rescues only.
 struct Route {
     uint8 adapter;
+    bool removed;
     address token0;
     address token1;
 }
@@ -86,9 +87,11 @@ abstract contract Charter is Roles {
         _advance();
     }
 
+    /// @notice No action may use the pool any more, but a rescue, which is bounded by its loss: else whoever has a sentinel's
+    /// key could take every way out of the debt away, and wait for the liquidation.
     function removeVenue(address pool) external unlocked onlySentinel {
-        if (_routes[pool].adapter == 0) revert VenueNotAllowed(pool);
-        delete _routes[pool];
+        if (!_isListed(pool)) revert VenueNotAllowed(pool);
+        _routes[pool].removed = true;
         uint256 last = _venues.length - 1;
         for (uint256 i; i < last; ++i) {
             if (_venues[i].pool == pool) _venues[i] = _venues[last];
@@ -187,7 +190,7 @@ abstract contract Charter is Roles {
     /// not traded against, nor left so.
     function requireVenue(Leg calldata leg) public view returns (address tokenOut) {
         Route memory route = _routes[leg.pool];
-        if (route.adapter == 0) revert VenueNotAllowed(leg.pool);
+        if (route.adapter == 0 || (route.removed && !_rescuing)) revert VenueNotAllowed(leg.pool);
         if (leg.adapter != route.adapter) revert AdapterMismatch(leg.pool, leg.adapter, route.adapter);
         if (leg.tokenIn != route.token0 && leg.tokenIn != route.token1) revert TokenNotInPool(leg.pool, leg.tokenIn);
         _requireNear(route, leg.pool);
@@ -196,8 +199,12 @@ abstract contract Charter is Roles {
 
     /// @notice For a vault that holds a position in `pool`: checks that it is allowed and near the oracle's price.
     function requireNear(address pool) external view {
-        if (_routes[pool].adapter == 0) revert VenueNotAllowed(pool);
+        if (!_isListed(pool)) revert VenueNotAllowed(pool);
         _requireNear(_routes[pool], pool);
+    }
+
+    function _isListed(address pool) private view returns (bool) {
+        return _routes[pool].adapter != 0 && !_routes[pool].removed;
     }
 
     function _requireNear(Route memory route, address pool) private view {
@@ -220,12 +227,12 @@ abstract contract Charter is Roles {
     function _addVenue(Venue memory venue) private {
         if (venue.adapter != UNISWAP_V2 && venue.adapter != UNISWAP_V3) revert AdapterUnknown(venue.adapter);
         if (_venues.length == MAX_VENUES) revert VenueCountTooLarge(MAX_VENUES + 1, MAX_VENUES);
-        if (_routes[venue.pool].adapter != 0) revert VenueRepeated(venue.pool);
+        if (_isListed(venue.pool)) revert VenueRepeated(venue.pool);
         (address token0, address token1) = (IPool2Tokens(venue.pool).token0(), IPool2Tokens(venue.pool).token1());
         if (token0 >= token1) revert VenueTokensUnsorted(venue.pool);
         _requireFeed(token0);
         _requireFeed(token1);
-        _routes[venue.pool] = Route(venue.adapter, token0, token1);
+        _routes[venue.pool] = Route(venue.adapter, false, token0, token1);
         _venues.push(venue);
         emit VenueAdded(venue.adapter, venue.pool);
     }
@@ -249,6 +256,7 @@ abstract contract Charter is Roles {
 
     /// @notice How far the pool's marginal price is from the oracle's, bps of the oracle's, rounded up.
     /// Reverts `PoolEmpty` when the pool has no liquidity at its price.
+    /// @dev The price of this moment, and no average of the past: it is held against the oracle and never used as a price.
     function _deviationBpsUp(Route memory route, address pool) private view returns (uint256) {
         (uint256 price0X, uint256 price1X) = (_priceX(route.token0), _priceX(route.token1));
         // The value of the pool's token1 side and of its token0 side in one unit: equal when the prices agree.

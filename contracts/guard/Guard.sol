@@ -66,6 +66,12 @@ contract Guard is Rescue {
     uint256 private transient _owedBefore;
     uint256 private transient _sold;
 
+    /// @notice What is left of the day's budgets, and of what they are shares, as of this block: with `LimitsSet` all that
+    /// their refill depends on. Raw units of the base asset; `supply` counts virtual shares.
+    event Charged(uint256 lossLeft, uint256 turnoverLeft, uint256 nav, uint256 gross, uint256 supply);
+    /// @notice What is left of the urgent budget as of this block.
+    event UrgentCharged(uint256 left);
+
     constructor(GuardSetup memory setup)
         Roles(setup.owner, setup.curator, setup.keepers, setup.sentinels)
         Charter(setup.tokens, setup.feeds, setup.venues, setup.limits, setup.sequencer)
@@ -160,7 +166,8 @@ contract Guard is Rescue {
         if (done.navAfter < _minNavAfter) revert NavBelowMinimum(done.navAfter, _minNavAfter);
         uint256 gain = Math.saturatingSub(done.navAfter, done.navBefore);
         uint256 mostGain = Math.mulDiv(done.navBefore, _limits.maxGainBps, BPS);
-        if (gain > mostGain) revert GainTooLarge(gain, mostGain);
+        // A rescue may meet a market that has come back before the oracle has: that is no reason to be liquidated.
+        if (gain > mostGain && !_rescuing) revert GainTooLarge(gain, mostGain);
         uint256 loss = Math.saturatingSub(done.navBefore, done.navAfter);
         if (_tier == Tier.Normal) _charge(loss, done.navAfter, worth);
         else (done.repaid, done.reward) = _chargeRescue(loss, worth, lent);
@@ -220,7 +227,9 @@ contract Guard is Rescue {
             reward = Math.min(Math.min(most, left) - loss, Math.mulDiv(repaid, _health.rewardBps, BPS));
             reward = Math.min(reward, lent.freed);
         }
-        _urgentBucket.checkpoint(left - loss - reward, type(uint128).max);
+        left -= loss + reward;
+        _urgentBucket.checkpoint(left, type(uint128).max);
+        emit UrgentCharged(left);
         (_rescues, _rescuedAt) = (1, uint64(block.timestamp));
     }
 
@@ -249,8 +258,10 @@ contract Guard is Rescue {
         uint256 lossLeft = _lossBucket.availableDown(_limits.dailyLossBps, _navBefore, since);
         if (loss > lossLeft) revert DailyLossSpent(loss, lossLeft);
         uint256 sellable = _turnoverBucket.availableDown(_limits.dailyTurnoverBps, _grossBefore, since);
-        _lossBucket.checkpoint(lossLeft - loss, navAfter);
-        _turnoverBucket.checkpoint(sellable - _sold, worth.gross);
+        (lossLeft, sellable) = (lossLeft - loss, sellable - _sold);
+        _lossBucket.checkpoint(lossLeft, navAfter);
+        _turnoverBucket.checkpoint(sellable, worth.gross);
+        emit Charged(lossLeft, sellable, navAfter, worth.gross, worth.supply);
         (_supplyAtCheckpoint, lastActionAt) = (worth.supply, uint64(block.timestamp));
     }
 }

@@ -24,6 +24,9 @@ abstract contract Roles is IGuardErrors {
     /// @notice First timestamp at which a submitted call may be made, by keccak256 of its calldata; 0: not submitted.
     mapping(bytes32 callHash => uint256) public executableAt;
 
+    /// @notice Timelocked calls that can be made no more.
+    mapping(bytes4 selector => bool) public isAbdicated;
+
     /// @notice Times the configuration changed or the keeper acted.
     uint64 public epoch;
     bool public paused;
@@ -37,6 +40,7 @@ abstract contract Roles is IGuardErrors {
     event SentinelSet(address indexed account, bool allowed);
     event Submitted(bytes4 indexed selector, bytes data, uint256 executableAt);
     event Revoked(bytes4 indexed selector, bytes data);
+    event Abdicated(bytes4 indexed selector);
     event PausedSet(bool paused);
     /// @notice Emitted whenever the epoch advances, by whatever.
     event EpochAdvanced(uint64 indexed epoch);
@@ -118,6 +122,15 @@ abstract contract Roles is IGuardErrors {
         emit Submitted(bytes4(data), data, block.timestamp + TIMELOCK);
     }
 
+    /// @notice Timelocked: gives a timelocked call up, of this contract or of the vault, for ever and for every curator. What
+    /// was submitted of it dies with it.
+    function abdicate(bytes4 selector) external unlocked onlyCurator {
+        _requireWaited();
+        isAbdicated[selector] = true;
+        _advance();
+        emit Abdicated(selector);
+    }
+
     /// @notice Timelocked: another keeper.
     function addKeeper(address account) external unlocked onlyCurator {
         _requireWaited();
@@ -178,6 +191,7 @@ abstract contract Roles is IGuardErrors {
         uint256 at = executableAt[id];
         if (at == 0) revert NotSubmitted(bytes4(data));
         if (block.timestamp < at) revert TimelockPending(block.timestamp, at);
+        if (isAbdicated[bytes4(data)]) revert CallAbdicated(bytes4(data));
         delete executableAt[id];
     }
 

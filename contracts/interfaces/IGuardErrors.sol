@@ -18,6 +18,8 @@ interface IGuardErrors {
     error VaultLocked();
     error NotSubmitted(bytes4 selector);
     error AlreadySubmitted(bytes4 selector);
+    /// @notice The power to make this call was given up for ever.
+    error CallAbdicated(bytes4 selector);
     error TimelockPending(uint256 timestamp, uint256 executableAt);
 
     // configuration

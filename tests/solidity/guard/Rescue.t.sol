@@ -156,16 +156,27 @@ contract RescueTest is Markets {
         assertEq(guard.urgentBudgetOf(OWED), OWED * 150 / 10_000 - most);
     }
 
-    function test_C11_settle_RefusesBelowTheLeastNavAndAboveTheMostGain() public {
+    function test_C11_settle_RefusesBelowTheLeastNav() public {
         Order memory order = _order();
         order.minNavAfter = GROSS - OWED;
         guard.admit(keeper, order, 0, 0, true, 1.1e18);
         guard.weigh(new Leg[](0), Worth(GROSS, OWED, 1));
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.NavBelowMinimum.selector, GROSS - OWED - 1, GROSS - OWED));
         guard.settle(new Leg[](0), Worth(GROSS - 1_000e6 - 1, OWED - 1_000e6, 1), _lent(1.1e18, 1.2e18));
+    }
+
+    /// @dev The market is above the oracle: no action gains more than G_tx, but a rescue is not refused for it.
+    function test_C9_settle_BoundsTheGainButOfARescue() public {
         uint256 most = (GROSS - OWED) / 100;
+        Worth memory after_ = Worth(GROSS - 100_000e6 + most + 1, OWED - 100_000e6, 1);
+        guard.admit(keeper, _order(), 0, 0, false, 0);
+        guard.weigh(new Leg[](0), Worth(GROSS, OWED, 1));
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.GainTooLarge.selector, most + 1, most));
-        guard.settle(new Leg[](0), Worth(GROSS - 1_000e6 + most + 1, OWED - 1_000e6, 1), _lent(1.1e18, 1.2e18));
+        guard.settle(new Leg[](0), after_, _lent(1.1e18, 1.2e18));
+        _urgent();
+        Settled memory done = guard.settle(new Leg[](0), after_, _lent(1.1e18, 1.2e18));
+        assertEq(done.navAfter - done.navBefore, most + 1);
+        assertEq(guard.urgentBudgetOf(OWED), OWED * 150 / 10_000);
     }
 
     function test_C11_settle_RaisesTheHealthFactorUpToTheCeiling() public {

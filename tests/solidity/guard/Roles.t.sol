@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {Guard, Worth} from "../../../contracts/guard/Guard.sol";
 import {Lent} from "../../../contracts/guard/Rescue.sol";
 import {IGuardErrors} from "../../../contracts/interfaces/IGuardErrors.sol";
-import {Feed, Leg, Limits, Order, Venue} from "../../../contracts/interfaces/IKeeperVault.sol";
+import {Feed, HealthLimits, Leg, Limits, Order, Venue} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {GuardSetup} from "../../../contracts/interfaces/Setup.sol";
 import {BasketVault} from "../../../contracts/vaults/BasketVault.sol";
 import {WorldToken} from "../../../contracts/world/WorldToken.sol";
@@ -48,7 +48,7 @@ contract RolesTest is BasketWorld {
     }
 
     function _guardRows() private view returns (Row[] memory rows) {
-        rows = new Row[](18);
+        rows = new Row[](21);
         bytes memory submission = abi.encodeCall(guard.addKeeper, (bob));
         uint256 above = OWNER | CURATOR | SENTINEL;
         rows[0] = Row(abi.encodeCall(guard.offerOwnership, (bob)), OWNER, IGuardErrors.NotOwner.selector);
@@ -70,6 +70,10 @@ contract RolesTest is BasketWorld {
             abi.encodeCall(guard.admit, (keeper, _order(), 0, bytes32(0), false, 0)), 0, IGuardErrors.NotVault.selector
         );
         rows[16] = Row(abi.encodeCall(guard.weigh, (new Leg[](0), Worth(1, 0, 1))), 0, IGuardErrors.NotVault.selector);
+        rows[18] = Row(abi.encodeCall(guard.abdicate, (bytes4(0))), 0, IGuardErrors.NotCurator.selector);
+        rows[19] = Row(abi.encodeCall(guard.admitRipcord, (0, 0)), 0, IGuardErrors.NotVault.selector);
+        HealthLimits memory health = HealthLimits(2e18, 3e18, 1e18, 1e18, 0, 100, 0);
+        rows[20] = Row(abi.encodeCall(guard.setHealthLimits, (health)), 0, IGuardErrors.NotCurator.selector);
         rows[17] = Row(
             abi.encodeCall(guard.settle, (new Leg[](0), Worth(1, 0, 1), Lent(false, 0, 0, 0, 0))),
             0,
@@ -131,6 +135,65 @@ contract RolesTest is BasketWorld {
         vm.prank(curator);
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.NotSubmitted.selector, guard.addKeeper.selector));
         guard.addKeeper(bob);
+    }
+
+    /// @dev A power given up is nobody's any more: what was submitted of it dies, and nothing new comes of a submission.
+    function test_C4_abdicate_IsForEver() public {
+        bytes memory data = abi.encodeCall(guard.addKeeper, (bob));
+        bytes memory giveUp = abi.encodeCall(guard.abdicate, (guard.addKeeper.selector));
+        vm.startPrank(curator);
+        guard.submit(giveUp);
+        guard.submit(data);
+        vm.expectRevert(
+            abi.encodeWithSelector(IGuardErrors.TimelockPending.selector, block.timestamp, block.timestamp + DAY)
+        );
+        guard.abdicate(guard.addKeeper.selector);
+        vm.warp(block.timestamp + DAY);
+        uint64 epoch = guard.epoch();
+        guard.abdicate(guard.addKeeper.selector);
+        assertTrue(guard.isAbdicated(guard.addKeeper.selector));
+        assertEq(guard.epoch(), epoch + 1);
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.CallAbdicated.selector, guard.addKeeper.selector));
+        guard.addKeeper(bob);
+        guard.submit(abi.encodeCall(guard.addKeeper, (alice)));
+        vm.warp(block.timestamp + DAY);
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.CallAbdicated.selector, guard.addKeeper.selector));
+        guard.addKeeper(alice);
+        vm.stopPrank();
+    }
+
+    function test_C4_abdicate_CoversTheVaultsOwnConfiguration() public {
+        vm.startPrank(curator);
+        guard.submit(abi.encodeCall(guard.abdicate, (vault.setFees.selector)));
+        guard.submit(abi.encodeCall(vault.setFees, (0, 0)));
+        vm.warp(block.timestamp + DAY);
+        guard.abdicate(vault.setFees.selector);
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.CallAbdicated.selector, vault.setFees.selector));
+        vault.setFees(0, 0);
+        vm.stopPrank();
+    }
+
+    /// @dev Everything a sentinel may call leaves what the vault has, and owes, where it is.
+    function test_C5_sentinel_MovesNothing() public {
+        bytes[4] memory calls = [
+            abi.encodeCall(guard.removeVenue, (v3LinkWeth)),
+            abi.encodeCall(guard.removeKeeper, (keeper)),
+            abi.encodeCall(guard.pause, ()),
+            abi.encodeCall(guard.revoke, (abi.encodeCall(guard.addKeeper, (bob))))
+        ];
+        vm.prank(curator);
+        guard.submit(abi.encodeCall(guard.addKeeper, (bob)));
+        (bytes memory held, uint256 nav) = (abi.encode(vault.holdings()), vault.nav());
+        for (uint256 i; i < 4; ++i) {
+            vm.prank(sentinel);
+            (bool ok,) = address(guard).call(calls[i]);
+            assertTrue(ok);
+            assertEq(abi.encode(vault.holdings()), held);
+            assertEq(vault.nav(), nav);
+            for (uint256 j; j < 3; ++j) {
+                assertEq(_basketTokens()[j].balanceOf(address(vault)), vault.holdings()[j]);
+            }
+        }
     }
 
     function test_timelock_CoversTheVaultsOwnConfiguration() public {

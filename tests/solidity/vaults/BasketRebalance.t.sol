@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IKeeperVault, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
+import {IKeeperVault, Leg, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {BasketWorld} from "../BasketWorld.sol";
 import {Vm} from "forge-std/Vm.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
@@ -53,6 +53,53 @@ contract BasketRebalanceTest is BasketWorld {
         _rebalance(_legs(_leg(V3, v3UsdcWeth, weth, amount)));
         uint256 sold = Math.mulDiv(amount, _priceX(weth), _priceX(usdc), Math.Rounding.Ceil);
         assertEq(vault.guardState().turnoverBudget, Math.min(budget - sold, vault.nav()));
+    }
+
+    /// @dev In any trade through any pools, tokens go from the vault to the pools and from the pools to the vault.
+    function testFuzz_C3_tokensGoNowhereElse(uint256 amount, uint8 path) public {
+        amount = bound(amount, 1e6, 100_000e6);
+        Leg[] memory legs = path % 3 == 0
+            ? _legs(_leg(V3, v3UsdcWeth, usdc, amount))
+            : path % 3 == 1
+                ? _legs(_leg(V2, v2UsdcWbtc, usdc, amount), _leg(V3, v3WbtcWeth, wbtc, 1e4))
+                : _linkLegs(amount, type(uint256).max);
+        Order memory order = _order();
+        vm.prank(keeper);
+        vm.recordLogs();
+        (bool ok,) = address(vault).call(abi.encodeCall(vault.rebalance, (order, legs)));
+        vm.assume(ok);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        uint256 moved;
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] != keccak256("Transfer(address,address,uint256)")) continue;
+            address[2] memory ends =
+                [address(uint160(uint256(logs[i].topics[1]))), address(uint160(uint256(logs[i].topics[2])))];
+            for (uint256 j; j < 2; ++j) {
+                bool own = ends[j] == address(vault);
+                for (uint256 k; k < legs.length; ++k) {
+                    own = own || ends[j] == legs[k].pool;
+                }
+                assertTrue(own);
+            }
+            ++moved;
+        }
+        assertEq(moved, 2 * legs.length);
+    }
+
+    /// @dev Sixteen legs, of both kinds, everything cold: far below half of a block of thirty million.
+    function test_C37_theLargestActionFitsIntoAQuarterOfABlock() public {
+        _deposit(bob, 200_000e6);
+        Leg[] memory legs = new Leg[](16);
+        for (uint256 i; i < 16; ++i) {
+            legs[i] = i % 2 == 0 ? _leg(V3, v3UsdcWeth, usdc, 1_000e6) : _leg(V2, v2UsdcWbtc, usdc, 1_000e6);
+        }
+        Order memory order = _order();
+        vm.prank(keeper);
+        uint256 gas = gasleft();
+        vault.rebalance(order, legs);
+        gas -= gasleft();
+        assertLt(gas, 7_500_000);
+        assertGt(gas, 500_000);
     }
 
     function test_rebalance_ThroughAnIntermediateToken() public {

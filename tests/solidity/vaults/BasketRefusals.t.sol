@@ -185,6 +185,25 @@ contract BasketRefusalsTest is BasketWorld {
         assertEq(bytes4(reason), IGuardErrors.DeviationTooLarge.selector);
     }
 
+    /// @dev A leg pushes a pool away that the next one brings back: before the first and after the last all is well, and in
+    /// between it is not.
+    function test_C10_refuses_APoolThatAnEarlierLegPushedAway() public {
+        _deposit(bob, 1_000_000e6);
+        Limits memory next = _limits();
+        next.maxDeviationBps = 50;
+        _tighten(next);
+        Leg[] memory legs = _legs(_leg(V3, v3UsdcWeth, usdc, 250_000e6), _leg(V3, v3UsdcWeth, weth, 80e18));
+        (bool ok, bytes memory reason) = _try(legs);
+        assertFalse(ok);
+        assertEq(bytes4(reason), IGuardErrors.DeviationTooLarge.selector);
+        next.maxDeviationBps = 49;
+        _tighten(next);
+        legs[0].amountIn = 50_000e6;
+        legs[1].amountIn = 16e18;
+        (ok,) = _try(legs);
+        assertTrue(ok);
+    }
+
     /// @dev The limit is exact: a limit of the pool's distance, rounded up to a basis point, lets the leg pass, and one
     /// basis point less does not.
     function testFuzz_deviation_IsThePoolsToTheBasisPoint(uint256 push, bool up) public {

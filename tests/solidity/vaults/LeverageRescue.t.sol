@@ -170,6 +170,60 @@ contract LeverageRescueTest is LeverageWorld {
         _requireClean();
     }
 
+    /// @dev A stolen sentinel's key takes every pool off the list, to wait for the liquidation: rescues use them all the
+    /// same, and nothing else does.
+    function test_C8_aSentinelCannotTakeTheWayOutAway() public {
+        _toHealth(1.04e18);
+        Venue[] memory all = vault.venues();
+        for (uint256 i; i < all.length; ++i) {
+            vm.prank(sentinel);
+            guard.removeVenue(all[i].pool);
+        }
+        assertEq(vault.venues().length, 0);
+        (, uint256 debt) = vault.position();
+        (LeverageMove memory move, Leg[] memory legs) = _rescue(debt / 5);
+        move.urgent = false;
+        _refused(move, legs, abi.encodeWithSelector(IGuardErrors.VenueNotAllowed.selector, pool));
+        move.urgent = true;
+        uint256 snapshot = vm.snapshotState();
+        _act(move, legs);
+        vm.revertToState(snapshot);
+        snapshot = vm.snapshotState();
+        vault.pullRipcord(legs, move, bob);
+        vm.revertToState(snapshot);
+        // A pool that never was on the list is none for a rescue either.
+        legs[0].pool = _poolV3(_deployV3Factory(), usdc, weth, 500, 1_000_000);
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.VenueNotAllowed.selector, legs[0].pool));
+        vault.pullRipcord(legs, move, bob);
+    }
+
+    /// @dev The market has come back before the oracle has: 5 % above it, what is sold gains more than G_tx, and goes.
+    function test_C9_aRescueIsNotRefusedForItsGain() public {
+        _toHealth(1.1e18);
+        (, uint256 debt) = vault.position();
+        _toRoot(pool, _scaled(_root(), 1.05e18));
+        (LeverageMove memory move, Leg[] memory legs) = _rescue(debt / 2);
+        legs[0].amountIn = move.collateralAmount = _inWeth(debt / 2) * 101 / 100;
+        uint256 nav = vault.nav();
+        _act(move, legs);
+        assertGt(vault.nav() * 100, nav * 102);
+    }
+
+    /// @dev Without flash loans: what may be withdrawn above a health factor of one is sold, again and again in one block.
+    function test_C11_rescues_WithoutAFlashLoanInSteps() public {
+        configurator.setReserveFlashLoaning(address(usdc), false);
+        _toHealth(1.05e18);
+        uint256 steps;
+        while (vault.healthFactor() < URGENT) {
+            (uint256 collateral,) = vault.position();
+            LeverageMove memory move = _deleverMove(0, collateral * 4 / 100, false);
+            move.urgent = true;
+            _act(move, _sell(move.collateralAmount));
+            ++steps;
+        }
+        assertLe(steps, 16);
+    }
+
     // the ripcord: refusals
 
     function test_C15_ripcord_RefusesAMoveThatIsNotUrgent() public {
@@ -340,6 +394,20 @@ contract LeverageRescueTest is LeverageWorld {
         vault.pullRipcord(legs, move, bob);
         vm.prank(alice);
         vault.redeemInKind(shares / 2, alice, alice, _zeros());
+    }
+
+    /// @dev Aave's own oracle is dead: only who leaves no debt behind is let out, since Aave then asks for no price.
+    function test_C16_withAavesOracleDead_OnlyWithoutDebt() public {
+        usdc.mint(alice, 1_000_000e6);
+        vm.mockCallRevert(address(feeds[address(weth)]), abi.encodeWithSignature("latestAnswer()"), "dead");
+        uint256 shares = vault.balanceOf(alice);
+        vm.startPrank(alice);
+        vm.expectRevert();
+        vault.redeemInKind(shares / 2, alice, alice, _zeros());
+        vault.redeemInKind(shares, alice, alice, _zeros());
+        vm.stopPrank();
+        (, uint256 debt) = vault.position();
+        assertEq(debt, 0);
     }
 
     // helpers of these tests

@@ -60,12 +60,22 @@ class Node:
     answers another chain is not used again by this process.
     """
 
-    def __init__(self, urls: Sequence[str], chain_id: int, timeout: float = 10.0) -> None:
-        """`timeout` seconds bound a call in all, over every provider tried. Raises BadInput for an unusable URL."""
+    def __init__(
+        self,
+        urls: Sequence[str],
+        chain_id: int,
+        timeout: float = 10.0,
+        explain: Callable[[bytes], str] = lambda data: f"0x{data.hex()}",
+    ) -> None:
+        """`timeout` seconds bound a call in all, over every provider tried. Raises BadInput for an unusable URL.
+
+        `explain` says what revert data means, for those who tell of a transaction that failed.
+        """
         if not urls:
             raise BadInput("no RPC URL was given: name at least one in the environment")
         self.chain_id = chain_id
         self.timeout = timeout
+        self.explain = explain
         self.requests = 0
         self.missing: set[str] = set()
         """Methods found not to be there, so that nobody asks for them again."""
@@ -167,7 +177,7 @@ class Node:
     def others(self) -> "tuple[Node, ...]":
         """Every provider but the one in use, each as a node of its own, to ask the same of it."""
         urls = (url for index, url in enumerate(self._urls) if index != self._active)
-        return tuple(Node([url], self.chain_id, self.timeout) for url in urls)
+        return tuple(Node([url], self.chain_id, self.timeout, self.explain) for url in urls)
 
     def take_timings(self) -> tuple[Timing, ...]:
         """The requests since the last time this was asked, oldest first; the latest 1,000 of them."""

@@ -5,7 +5,6 @@ from typing import Any
 
 from keeper.chain.logs import Log, logs
 from keeper.chain.node import Node, RpcError, data, fields, quantity, word
-from keeper.chain.observe import revert_words
 from keeper.errors import Retry
 from keeper.model import Attempt, Head, Intent
 from keeper.units import Address, BlockNumber, Gas, Hash, Wei
@@ -51,7 +50,7 @@ def why(node: Node, intent: Intent, found: Receipt) -> str:
     try:
         node.call("eth_call", [call, hex(found.block.number - 1)], data)
     except RpcError as error:
-        return f"it reverted with {revert_words(error.data)}" if error.data is not None else f"it failed: {error}"
+        return f"it reverted: {node.explain(error.data)}" if error.data is not None else f"it failed: {error}"
     except Retry as error:
         return f"it reverted; why is not known ({error})"
     return "it reverted, which it would not have done one block earlier"

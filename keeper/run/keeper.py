@@ -41,6 +41,7 @@ from keeper.run.study import Studies
 from keeper.run.tick import Stopwatch, Thought, decided, think
 from keeper.run.watch import Watch
 from keeper.units import Address
+from keeper.vaults.reverts import explain
 
 MAX_CLOCK_SKEW_S = 15
 DEEPEST_REORG = 64
@@ -373,7 +374,7 @@ def open_keeper(config: Config, signer: Signer | None = None) -> Keeper:
 
     Raises BadInput when the configuration and the chain do not fit, Retry when the node does not answer.
     """
-    node = Node(config.chain.urls, config.chain.id, config.chain.timeout_s)
+    node = Node(config.chain.urls, config.chain.id, config.chain.timeout_s, explain)
     try:
         node.check_chain_id()
         return Keeper(config, node, bind(node, config), signer)

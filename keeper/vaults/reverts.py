@@ -9,25 +9,11 @@ from eth_abi.exceptions import DecodingError
 
 from keeper import abi
 from keeper.protocols import wire
+from keeper.vaults import foreign
 
 CONTRACTS = ("BasketVault", "LeverageVault", "RangeVault", "Guard")
 _TEXT = wire.selector("Error(string)")
 _PANIC = wire.selector("Panic(uint256)")
-AAVE_ERRORS = {
-    "26": "the amount must be greater than zero",
-    "27": "the reserve is inactive",
-    "28": "the reserve is frozen",
-    "29": "the reserve is paused",
-    "30": "borrowing is not enabled on the reserve",
-    "32": "the user cannot withdraw more than the balance",
-    "34": "the collateral balance is zero",
-    "35": "the health factor would fall below liquidation",
-    "36": "the collateral cannot cover the new borrow",
-    "50": "the borrow cap is exceeded",
-    "51": "the supply cap is exceeded",
-    "91": "flash loans are disabled for the asset",
-}
-"""Aave V3's Errors library, those an honest rebalance can meet."""
 
 
 def explain(data: bytes) -> str:
@@ -36,7 +22,7 @@ def explain(data: bytes) -> str:
         return "reverted without a reason"
     if data[:4] == _TEXT:
         text = str(_decode(["string"], data[4:])[0])
-        return f"reverted with {text!r}" + (f" (Aave: {AAVE_ERRORS[text]})" if text in AAVE_ERRORS else "")
+        return f"reverted with {text!r}" + _meant(text)
     if data[:4] == _PANIC:
         return f"panicked with code {int.from_bytes(data[4:36], 'big'):#x}"
     known = _errors().get(data[:4])
@@ -51,10 +37,21 @@ def explain(data: bytes) -> str:
     return f"{name}: {_words(name)}" + (f" ({stated})" if stated else "")
 
 
+def _meant(text: str) -> str:
+    """What a protocol's abbreviation stands for, in brackets."""
+    if text in foreign.AAVE:
+        return f" (Aave: {_words(foreign.AAVE[text])})"
+    return f" (Uniswap: {foreign.UNISWAP_V3[text]})" if text in foreign.UNISWAP_V3 else ""
+
+
 @cache
 def _errors() -> dict[bytes, tuple[str, tuple[tuple[str, str], ...]]]:
-    """Selector to name and inputs, of every custom error of the shipped vaults."""
-    found = {}
+    """Selector to name and inputs, of every custom error of the shipped contracts and of what is under them."""
+    found: dict[bytes, tuple[str, tuple[tuple[str, str], ...]]] = {}
+    for name in foreign.AAVE.values():
+        found[wire.selector(f"{name}()")] = (name, ())
+    for name, inputs in foreign.TOKENS:
+        found[wire.selector(f"{name}({','.join(kind for _, kind in inputs)})")] = (name, inputs)
     for contract in CONTRACTS:
         for entry in abi.load(contract).abi:
             if entry["type"] == "error":

@@ -444,7 +444,7 @@ def _foreign(chain: Chain, nonce: int, tip: int = 10**9) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "reason"),
-    [(REVERT, "it reverted with 0x" + keccak(text="Told()")[:4].hex()), (BURN, "it ran out of gas: used 300000")],
+    [(REVERT, "it reverted: 0x" + keccak(text="Told()")[:4].hex()), (BURN, "it ran out of gas: used 300000")],
 )
 def test_a_mined_failure_closes_the_intent_and_says_why(chain: Chain, journal: Journal, mode: int, reason: str) -> None:
     head = chain.node.head()

@@ -43,17 +43,20 @@ def count(node: Node, sender: Address, tag: str) -> int | None:
 
 
 def why(node: Node, intent: Intent, found: Receipt) -> str:
-    """Why a mined transaction failed, as well as the node can tell: it is tried again on the block before."""
+    """Why a mined transaction failed, as well as the node can tell: it is tried again before its block and after."""
     if found.gas_used * 100 >= found.attempt.gas * 98:
         return f"it ran out of gas: used {found.gas_used} of {found.attempt.gas}"
     call = {"from": intent.sender, "to": intent.vault, "data": "0x" + intent.calldata.hex()}
-    try:
-        node.call("eth_call", [call, hex(found.block.number - 1)], data)
-    except RpcError as error:
-        return f"it reverted: {node.explain(error.data)}" if error.data is not None else f"it failed: {error}"
-    except Retry as error:
-        return f"it reverted; why is not known ({error})"
-    return "it reverted, which it would not have done one block earlier"
+    for number, when in ((found.block.number - 1, ""), (found.block.number, " after what came before it in its block")):
+        try:
+            node.call("eth_call", [call, hex(number)], data)
+        except RpcError as error:
+            if error.data is None:
+                return f"it failed: {error}"
+            return f"it reverted{when}: {node.explain(error.data)}"
+        except Retry as error:
+            return f"it reverted; why is not known ({error})"
+    return "it reverted, which it would have done neither one block earlier nor later"
 
 
 _Parsed = tuple[BlockNumber, Hash, bool, Gas, Wei, tuple[Log, ...]]

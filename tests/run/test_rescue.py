@@ -186,6 +186,24 @@ def housekeep(keeper: Keeper) -> None:
     )
 
 
+def test_what_was_mined_and_failed_is_told_in_the_contracts_words(keeper: Keeper, danger: RunningWorld) -> None:
+    rpc.request(danger.url, "evm_setAutomine", False)
+    housekeep(keeper)
+    guard = calls.view(danger.url, danger.world.vault("basket").address, "guard()", "(address)")
+    pause = {"from": danger.world.account("sentinel"), "to": guard, "data": "0x" + calls.encode("pause()").hex()}
+    rpc.request(
+        danger.url,
+        "eth_sendTransaction",
+        pause | {"maxPriorityFeePerGas": hex(50 * GWEI), "maxFeePerGas": hex(99 * GWEI)},
+    )
+    rpc.request(danger.url, "evm_mine")
+    rpc.request(danger.url, "evm_mine")
+    rpc.request(danger.url, "evm_setAutomine", True)
+    (outcome,) = keeper.reconcile()
+    assert outcome.status == "reverted"
+    assert outcome.reason == "it reverted after what came before it in its block: VaultPaused: vault paused"
+
+
 def test_an_open_housekeeping_intent_does_not_block_it(keeper: Keeper, danger: RunningWorld) -> None:
     rpc.request(danger.url, "evm_setAutomine", False)
     housekeep(keeper)

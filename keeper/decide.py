@@ -313,7 +313,7 @@ class _Case:
         tip, expected = self.mandate.lanes.normal.tip, self.seen.forecast
         price = Wei(self.snapshot.head.base_fee + tip)
         gates, state, now = self.mandate.gates, self.seen.state, self.seen.now
-        return policy.deferral(gates, state, price, tip, self.trigger.chance, expected.level("gas"), now)
+        return policy.deferral(gates, state, price, tip, policy.pressing(self.seen), expected.level("gas"), now)
 
     # --- a trade in parts ---------------------------------------------------------------------------------------------
 

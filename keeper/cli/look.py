@@ -29,7 +29,8 @@ def status(context: typer.Context, name: NameArgument = None, config: ConfigOpti
         console.print(render_status.head(snapshot), "")
         for mandate in keeper.bound.mandates:
             if mandate.name in chosen:
-                console.print(render_status.vault(snapshot, mandate, keeper.bound.feeds))
+                state = keeper.state(mandate.name)
+                console.print(render_status.vault(snapshot, mandate, keeper.bound.feeds, state))
     return exits.DONE
 
 

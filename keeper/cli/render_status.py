@@ -7,7 +7,20 @@ from rich.text import Text
 from keeper.cli import words
 from keeper.cli.render_report import drift_table
 from keeper.errors import Refusal
-from keeper.model import Feed, Mandate, Rescue, Snapshot, Vault
+from keeper.model import (
+    Calendar,
+    Continuous,
+    DynamicBand,
+    Feed,
+    Mandate,
+    Periodic,
+    Policy,
+    Preventative,
+    Rescue,
+    Snapshot,
+    State,
+    Vault,
+)
 from keeper.units import WAD
 
 
@@ -22,12 +35,15 @@ def head(snapshot: Snapshot) -> Text:
     )
 
 
-def vault(snapshot: Snapshot, mandate: Mandate, feeds: tuple[Feed, ...]) -> RenderableType:
+def vault(snapshot: Snapshot, mandate: Mandate, feeds: tuple[Feed, ...], state: State) -> RenderableType:
     one = snapshot.vault(mandate.vault)
     rows = Table.grid(padding=(0, 2), pad_edge=False)
     rows.add_column(width=10, style="dim")
     rows.add_column()
     rows.add_row("watched", _watched(snapshot, mandate, one))
+    rows.add_row("policy", Text(_policy(mandate.policy)))
+    if pending := _pending(snapshot, state):
+        rows.add_row("pending", Text(pending, style="yellow"))
     rows.add_row("holds", _holdings(snapshot, one))
     rows.add_row("budgets", Text(_budgets(one)))
     rows.add_row("cooldown", Text(_cooldown(snapshot, one)))
@@ -61,6 +77,38 @@ def _watched(snapshot: Snapshot, mandate: Mandate, one: Vault) -> RenderableType
         return drift_table(one.drift(snapshot, mandate))
     except Refusal as error:
         return Text(f"unknown: {error.code} {error}", style="red")
+
+
+def _policy(policy: Policy) -> str:
+    """When it acts, and how far it goes back."""
+    match policy:
+        case Calendar() | Periodic():
+            when = "acts" if isinstance(policy, Calendar) else "looks"
+            kind = f"{'calendar' if when == 'acts' else 'periodic'}, {when} once every {words.duration(policy.every_s)}"
+        case Preventative():
+            kind = (
+                f"preventative, acts from a chance of {100 * policy.act_above:.3g} % to leave the band until it is "
+                f"under {100 * policy.stop_below:.3g} %"
+            )
+        case Continuous():
+            kind = "continuous"
+        case DynamicBand():
+            kind = "dynamic band"
+        case _:
+            kind = "threshold"
+    goes = {"cheapest": "as far as is cheapest", "target": "to the target", "edge": "to the edge"}[policy.settle]
+    return f"{kind}; {goes}"
+
+
+def _pending(snapshot: Snapshot, state: State) -> str:
+    """What is put off: a deferral until its end, a schedule's next part."""
+    said = []
+    if state.deferred is not None and state.deferred.until > snapshot.head.timestamp:
+        said.append(f"deferred until {words.clock(state.deferred.until)}: {state.deferred.reason}")
+    if state.progress is not None:
+        done = state.progress.done + (snapshot.vault(state.vault).guard.epoch > state.progress.epoch)
+        said.append(f"{done} of about {state.progress.parts} parts of a trade are done")
+    return "; ".join(said)
 
 
 def _holdings(snapshot: Snapshot, one: Vault) -> Text:

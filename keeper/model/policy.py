@@ -74,8 +74,8 @@ class Gates:
     `release`: a vault that was outside its band is brought so far inside it, as a share of the way to the target.
     `min_gain`: least that acting must be cheaper than waiting, in whole units of the base asset.
     `payback_s`: execution must be earned back within so long by the running cost that acting saves.
-    `gas_below`: above this price of gas an action is deferred, for `gas_wait_s` at most and only while the chance to
-    leave the band is under `gas_unless`.
+    `gas_below`: above this price of gas an action is deferred, for `gas_wait_s` at most and only while the chance that
+    an edge of the band breaks which holds is under `gas_unless`.
     """
 
     release: float = 0.0

@@ -26,6 +26,7 @@ from keeper.model import (
     Reason,
     Refused,
     Snapshot,
+    State,
 )
 from keeper.run import purse as purses
 from keeper.run import record, study
@@ -119,6 +120,10 @@ class Keeper:
         """The mandate of the vault called `name`. Raises BadInput."""
         self.config.named(name)
         return next(m for m in self.bound.mandates if m.name == name)
+
+    def state(self, name: str) -> State:
+        """What is remembered of the vault called `name`: a deferral, a schedule under way. Raises BadInput."""
+        return record.state(self.memory, self.node.chain_id, self.mandate(name).vault, self.bound.keeper)
 
     def decide(self, name: str, snapshot: Snapshot | None = None) -> Report:
         """Look, decide and rehearse for one vault; signs and records nothing."""

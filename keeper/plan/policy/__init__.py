@@ -2,7 +2,7 @@
 
 from keeper.plan.policy.chance import Edge, edges
 from keeper.plan.policy.collateral import adapted, levels
-from keeper.plan.policy.trigger import Seen, Trigger, due, period, renamed, rescue, trigger
+from keeper.plan.policy.trigger import Seen, Trigger, due, period, pressing, renamed, rescue, trigger
 from keeper.plan.policy.words import duration
 from keeper.plan.policy.worth import Threat, deferral, running, threat, too_little, too_slow, weighed
 
@@ -18,6 +18,7 @@ __all__ = [
     "edges",
     "levels",
     "period",
+    "pressing",
     "renamed",
     "rescue",
     "running",

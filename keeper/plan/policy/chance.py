@@ -34,6 +34,11 @@ class Edge:
     def low(self) -> bool:
         return self.barrier < self.quantity.target
 
+    @property
+    def broken(self) -> bool:
+        """Whether the quantity is at or beyond it."""
+        return self.distance(self.quantity.value) <= 0.0
+
     def distance(self, value: float) -> float:
         """From `value` to the edge, positive inside the band."""
         away = math.log(value / self.barrier) if self.quantity.name == HEALTH else value - self.barrier

@@ -50,10 +50,6 @@ class Trigger:
     def acts(self) -> bool:
         return self.kind != "wait"
 
-    @property
-    def chance(self) -> float:
-        return self.edge.chance if self.edge is not None else 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -194,3 +190,8 @@ def renamed(plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
         )
         for plan in plans
     )
+
+
+def pressing(seen: Seen) -> float:
+    """The chance of the likeliest edge that still holds: an edge that is broken is no reason to hurry by itself."""
+    return max((e.chance for e in edges(seen.drift, seen.forecast) if not e.broken), default=0.0)

@@ -1,6 +1,7 @@
 """A failing Solidity test turns `scripts/test` red: npm's launcher of forge would hide it."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,10 @@ def test_an_unknown_stage_is_refused():
     done = subprocess.run([ROOT / "scripts/test", "solidty"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Stages: lint types" in done.stderr
+
+
+def test_every_weakening_fits_the_contracts_and_names_a_test():
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts/weaken", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mutation import driver
+from mutation.driver import PATH as DRIVER
+from mutation.driver import Suite
+
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / "cache" / "mutation"
 # Runs of a fuzz test: most mutants are seen by few, and one that is not gets the many.
@@ -21,6 +25,8 @@ SETTINGS = {
     "FOUNDRY_OPTIMIZER": "false",
     "FOUNDRY_CODE_SIZE_LIMIT": "10000000",
     "FOUNDRY_DYNAMIC_TEST_LINKING": "true",
+    "FOUNDRY_GAS_LIMIT": str(2**60),
+    "FOUNDRY_LINT_ON_BUILD": "false",
     "FOUNDRY_FUZZ_SEED": "0x1",
 }
 
@@ -64,7 +70,7 @@ class Project:
         """The files as they are, but for these; paths below the root."""
         wanted = self.files | {Path(path): text for path, text in changed.items()}
         for folder in ("contracts", "tests"):
-            for path in (self.folder / folder).rglob("*.sol"):
+            for path in sorted((self.folder / folder).rglob("*.sol")):
                 if path.relative_to(self.folder) not in wanted:
                     path.unlink()
         for path, text in wanted.items():
@@ -96,6 +102,32 @@ class Project:
         if errors:
             raise BuildFailed(errors)
 
+    def suites(self) -> list[Suite]:
+        """The test contracts of the project, as they were built last."""
+        found = []
+        for built in sorted((self.folder / "out").glob("*.t.sol/*Test.json")):
+            abi = json.loads(built.read_text())["abi"]
+            if (self.folder / DRIVER).name != built.parent.name and any(
+                e.get("name", "").startswith("test") for e in abi
+            ):
+                found.append(Suite(f"{built.parent.name}:{built.stem}", tuple(abi)))
+        return found
+
+    def drive(self, numbers: Sequence[int]) -> dict[int, Killed]:
+        """The mutants that one run of all tests, in a world made before, already sees."""
+        suites, left_out = self.suites(), dict[str, object]()
+        while True:
+            (self.folder / DRIVER).write_text(driver.source(suites, numbers, left_out))
+            done = self._forge("test", "-j", str(self.jobs), "--fuzz-runs", "1", timeout=3_600)
+            failures = driver.failures(done.stdout)
+            if 0 not in failures and "test_m0()" in done.stdout:
+                break
+            if failures.get(0) in left_out or 0 not in failures:
+                raise RuntimeError(f"the driver does not run:\n{done.stdout[-3_000:]}{done.stderr[-2_000:]}")
+            left_out[failures[0]] = None
+        (self.folder / DRIVER).unlink()
+        return {number: Killed(*_split(reason)) for number, reason in failures.items()}
+
     def test(self, number: int = 0) -> Killed | None:
         """Runs the tests with this mutant chosen."""
         return self.test_once(FEW, number) or self.test_once(MANY, number)
@@ -120,7 +152,7 @@ class Project:
                 return Killed(suite, test[1])
         raise RuntimeError(f"forge failed, but no test did:\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}")
 
-    def _forge(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _forge(self, *arguments: str, timeout: int = SECONDS) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [ROOT / "scripts/forge", *arguments],
             cwd=self.folder,
@@ -128,8 +160,13 @@ class Project:
             capture_output=True,
             text=True,
             check=False,
-            timeout=SECONDS,
+            timeout=timeout,
         )
+
+
+def _split(reason: str) -> tuple[str, str]:
+    suite, dot, test = reason.partition(".")
+    return (suite.removesuffix("Test"), test) if dot else ("?", reason)
 
 
 def _closure(tests: Iterable[Path]) -> set[Path]:

@@ -37,6 +37,10 @@ def run(project: Project, mutants: Sequence[Mutant], tell: Tell) -> list[Result]
     if failed:
         raise RuntimeError(f"the tests fail without a mutant: {failed.suite}.{failed.test}")
     known = _Killers(project)
+    for number, killed in project.drive(
+        [number for number, mutant in together.items() if not known.of(mutant)]
+    ).items():
+        known.keep(together[number], killed)
     results = []
     for number, mutant in together.items():
         results.append(_tell(Result(mutant, known.of(mutant) or known.keep(mutant, project.test(number))), tell))

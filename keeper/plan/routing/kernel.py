@@ -24,7 +24,8 @@ _STALL = 4
 _NEAR = 1e5
 """... once the residual is within this factor of the goal."""
 _FAR = 1e3
-"""A price this many times its start: the pools do not hold what is demanded, or all but none of it."""
+"""A price this many times its start, or as small a part of it: the pools do not hold what is to be bought, or cannot
+take what is to be sold, or barely."""
 _CUTS = 8
 """Evaluations a line search may take."""
 RESIDUAL, BOUND, OBJECTIVE, SHORTFALL, STEPS, EVALUATIONS = 0, 1, 2, 3, 4, 5
@@ -215,7 +216,7 @@ def newton(
         for j in range(n):
             residual[j] = 0.0 if j == base else worth[j] - prices[j] * demand[j]
             left += abs(residual[j])
-            farthest = max(farthest, prices[j] / origin[j])
+            farthest = max(farthest, prices[j] / origin[j], origin[j] / prices[j])
             if abs(residual[j]) < 1e-3 * goal:
                 residual[j] = 0.0
         stalled = 0 if left < 0.5 * best else stalled + 1

@@ -120,21 +120,30 @@ def mixed(seed: int, pools: int, tokens: int, size: float, ticks: int, share: fl
     return Instance(network, basket(rng, tokens, size * depth.sum()))
 
 
-def real_ticks(seed: int, maps: list[tuple[Ints, Floats]], pools: int, tokens: int, size: float) -> Instance:
-    """Pools with liquidity profiles drawn from real ones, between random tokens, their price where they are deep.
+@dataclass(frozen=True)
+class Map:
+    """A real pool's initialised ticks, ascending, and the liquidity net at each; its fee as its spacing tells."""
+
+    ticks: Ints
+    net: Floats
+    fee: float
+
+
+def real_graph(seed: int, maps: list[Map], pools: int, tokens: int, size: float) -> Instance:
+    """Pools with the profiles and fees of real ones, each once while there are enough, between hubs and other tokens.
 
     The maps know neither tokens nor prices: a pool stands in the middle of its liquidity, two per cent of which to
-    either side are worth a log-normal amount.
+    either side are worth a log-normal amount. As on mainnet most pools join a token to one of a few hubs.
     """
     rng = np.random.default_rng(seed)
-    pairs = pairs_of(rng, pools, tokens)
-    keep = 1.0 - rng.choice(FEES, pools, p=SHARE_OF_FEES)
+    pairs = hub_pairs(rng, pools, tokens)
+    chosen = rng.choice(len(maps), pools, replace=pools > len(maps))
     edges: list[Floats] = []
     total = 0.0
-    for which in rng.integers(0, len(maps), pools):
-        tick, net = maps[which]
-        liquidity = np.maximum(np.cumsum(net)[:-1], 0.0)
-        distance = (tick - _middle(tick, liquidity)) * math.log(1.0001) / 2.0
+    for which in chosen:
+        one = maps[which]
+        liquidity = np.maximum(np.cumsum(one.net)[:-1], 0.0)
+        distance = (one.ticks - _middle(one.ticks, liquidity)) * math.log(1.0001) / 2.0
         kept = np.flatnonzero((distance[1:] > -_WIDEST) & (distance[:-1] < _WIDEST))
         liquidity = liquidity[kept]
         roots = np.exp(np.clip(distance[kept[0] : kept[-1] + 2], -_WIDEST, _WIDEST))
@@ -144,12 +153,35 @@ def real_ticks(seed: int, maps: list[tuple[Ints, Floats]], pools: int, tokens: i
         total += value
         root = float(np.exp(rng.normal(0.0, NOISE) / 2.0))
         edges += ladders(roots * root, liquidity * scale, root)
+    keep = np.array([1.0 - maps[which].fee for which in chosen])
     network, _ = settle(network_of(pairs, keep, edges))
     return Instance(network, basket(rng, tokens, size * total))
 
 
-def load_maps(folder: Path, least: int) -> list[tuple[Ints, Floats]]:
-    """(ticks ascending, liquidity net) of every real pool with at least `least` initialised ticks."""
+HUBS = 4
+AT_HUBS = 0.85
+"""Share of pools that have a hub on one side."""
+
+
+def hub_pairs(rng: np.random.Generator, pools: int, tokens: int) -> Ints:
+    """Every token at a hub at least once; the rest between tokens by a power law of popularity."""
+    hubs = min(HUBS, tokens - 1)
+    popular = 1.0 / np.arange(1, tokens + 1)
+    popular /= popular.sum()
+    found = [(int(rng.integers(0, min(j, hubs))), j) for j in range(1, tokens)]
+    while len(found) < pools:
+        first = int(rng.integers(0, hubs)) if rng.random() < AT_HUBS else int(rng.choice(tokens, p=popular))
+        second = int(rng.choice(tokens, p=popular))
+        if first != second:
+            found.append((first, second))
+    return np.array(found, np.int64)
+
+
+SPACINGS = {1: 0.0001, 10: 0.0005, 60: 0.003, 200: 0.01}
+
+
+def load_maps(folder: Path) -> list[Map]:
+    """Every real pool that holds liquidity at some price."""
     found = []
     for name in ("uniswap_v4_mainnet_tick_maps", "uniswap_v3_wbtc_weth_tick_map"):
         with gzip.open(folder / f"{name}.json.gz", "rt") as file:
@@ -157,9 +189,15 @@ def load_maps(folder: Path, least: int) -> list[tuple[Ints, Floats]]:
         pools = [read] if "tick_data" in read else [pool for pool in read.values() if isinstance(pool, dict)]
         for pool in pools:
             ticks = sorted((int(t), float(d["liquidity_net"])) for t, d in pool["tick_data"].items())
-            if len(ticks) >= least:
-                found.append((np.array([t for t, _ in ticks]), np.array([n for _, n in ticks])))
+            if len(ticks) >= 2 and max(np.cumsum([n for _, n in ticks])[:-1]) > 0.0:
+                at = np.array([t for t, _ in ticks])
+                found.append(Map(at, np.array([n for _, n in ticks]), _fee(at)))
     return found
+
+
+def _fee(ticks: Ints) -> float:
+    """Of the widest of Uniswap's own spacings that all the ticks are multiples of."""
+    return SPACINGS[max(spacing for spacing in SPACINGS if not (ticks % spacing).any())]
 
 
 def _middle(tick: Ints, liquidity: Floats) -> float:

@@ -61,7 +61,8 @@ class Convex:
             limits.append(got_out <= at * (root - rows.bottom[single]))
             net = net + _spread(rows.bought[single], tokens) @ got_out - _spread(rows.sold[single], tokens) @ paid_in
         self.net = net
-        self.problem = cp.Problem(cp.Maximize(net[0]), [net[1:] >= self.demand[1:], *limits])
+        self.net_at_least = net[1:] >= self.demand[1:]
+        self.problem = cp.Problem(cp.Maximize(net[0]), [self.net_at_least, *limits])
 
     def solve(self) -> Answer:
         start = time.perf_counter()
@@ -107,16 +108,24 @@ def _spread(token: Any, tokens: int) -> Any:
 
 
 def convex(instance: Instance) -> tuple[Answer, Answer]:
-    """The whole call, and the same problem solved again after another demand."""
+    """The whole call, and the same problem solved again for nine tenths of the demand."""
     start = time.perf_counter()
     problem = Convex(instance)
     built = time.perf_counter() - start
     first = problem.solve()
     problem.demand.value = problem.demand.value * 0.9
-    problem.solve()
-    problem.demand.value = problem.demand.value / 0.9
     again = problem.solve()
     return Answer(built + first.seconds, first.objective, first.shortfall, first.ok, first.solver), again
+
+
+def impossible(instance: Instance, far: float) -> bool:
+    """Whether Clarabel, too, finds that the demand cannot be met, or only at prices `far` from where they stand."""
+    problem = Convex(instance)
+    answer = problem.solve()
+    prices = problem.net_at_least.dual_value
+    if not answer.ok or prices is None:
+        return True
+    return bool(prices.max() > far or prices.min() < 1.0 / far)
 
 
 def dual(instance: Instance) -> Answer:

@@ -148,6 +148,53 @@ def liquidation_loss(probability: float, debt: float, bonus: float) -> float:
     return probability * CLOSE_FACTOR * debt * bonus
 
 
+def liquidations(
+    health: float, debt: float, threshold: float, bonus: float, volatility: float, carry: float, horizon: float
+) -> float:
+    """Expected loss to liquidators within `horizon` years if nobody acts, in the unit of `debt`: one after the other.
+
+    Each takes its bonus on the close factor's share of the debt when the health factor touches 1, which lifts it to
+    (1 - f(1 + b)LT)/(1 - f): the next is that much further down. `carry` is what interest adds to the log a year. Where
+    a liquidation lifts nothing, all the debt goes in the first.
+    """
+    if debt <= 0.0 or math.isinf(health):
+        return 0.0
+    lifted = (1.0 - CLOSE_FACTOR * (1.0 + bonus) * threshold) / (1.0 - CLOSE_FACTOR)
+    drift, distance = carry - volatility**2 / 2.0, math.log(health)
+    if lifted <= 1.0:
+        return first_passage(distance, volatility, drift, horizon) * debt * bonus
+    loss = 0.0
+    for _ in range(_LIQUIDATIONS):
+        loss += liquidation_loss(first_passage(distance, volatility, drift, horizon), debt, bonus)
+        distance, debt = distance + math.log(lifted), debt * (1.0 - CLOSE_FACTOR)
+    return loss
+
+
+_LIQUIDATIONS = 8
+"""After so many one 256th of the debt is left."""
+
+
+def implied_volatility(chance: float, distance: float, carry: float, horizon: float, near: float) -> float:
+    """The volatility that gives `chance` to fall by `distance` within `horizon` years; `near` where none does.
+
+    `near` is where to look: between a tenth and ten times it.
+    """
+    low, high = near / 10.0, near * 10.0
+
+    def reaches(volatility: float) -> bool:
+        return first_passage(distance, volatility, carry - volatility**2 / 2.0, horizon) >= chance
+
+    if not 0.0 < chance < 1.0 or distance <= 0.0 or reaches(low) or not reaches(high):
+        return near
+    for _ in range(_HALVINGS):
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if reaches(middle) else (middle, high)
+    return high
+
+
+_HALVINGS = 40
+
+
 def sell_for_health(collateral: float, debt: float, threshold: float, target: float, cost: float) -> float:
     """Collateral value to sell so that, once the proceeds repaid debt, the health factor is `target`; 0.0 if it is.
 

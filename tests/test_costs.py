@@ -11,8 +11,10 @@ from keeper.costs import (
     borrow_for_health,
     first_passage,
     gas_cost,
+    implied_volatility,
     leave_band,
     liquidation_loss,
+    liquidations,
     no_trade,
     sell_for_health,
 )
@@ -155,3 +157,39 @@ def test_gas_and_liquidation_in_their_units() -> None:
     eth, usdc = 3_000 * 10**18, 10**30  # price x 10**36 a raw unit: wei and millionths
     assert gas_cost(200_000, 10**9, eth, usdc) == pytest.approx(0.6 * 10**6)
     assert liquidation_loss(0.1, 1_000.0, 0.05) == pytest.approx(2.5)
+
+
+def test_liquidations_match_a_simulation_that_liquidates_by_the_book() -> None:
+    health, debt, threshold, bonus, sigma, carry, horizon = 1.08, 1_000.0, 0.83, 0.05, 0.9, -0.05, 20 / 365
+    generator, paths, steps, lost = random.Random(11), 3_000, 480, 0.0
+    step = horizon / steps
+    for _ in range(paths):
+        collateral, owed = health * debt / threshold, debt
+        for _ in range(steps):
+            moved = (carry - sigma**2 / 2) * step + sigma * math.sqrt(step) * generator.gauss(0.0, 1.0)
+            collateral *= math.exp(moved)
+            while threshold * collateral < owed and owed > 1.0:
+                lost += owed / 2 * bonus
+                collateral, owed = collateral - owed / 2 * (1 + bonus), owed / 2
+    # watched at steps: barriers lie 0.5826 deviations of a step further out (Broadie, Glasserman, Kou 1997)
+    shifted = health * math.exp(0.5826 * sigma * math.sqrt(step))
+    expected = liquidations(shifted, debt, threshold, bonus, sigma, carry, horizon)
+    assert lost / paths == pytest.approx(expected, rel=0.08)
+    assert expected > liquidation_loss(
+        first_passage(math.log(shifted), sigma, carry - sigma**2 / 2, horizon), debt, bonus
+    )
+
+
+def test_without_debt_nothing_is_liquidated_and_where_a_liquidation_lifts_nothing_all_is() -> None:
+    assert liquidations(math.inf, 0.0, 0.83, 0.05, 0.8, 0.0, 1.0) == 0.0
+    chance = first_passage(math.log(1.1), 0.8, -0.32, 0.1)
+    assert liquidations(1.1, 100.0, 0.95, 0.08, 0.8, 0.0, 0.1) == pytest.approx(chance * 8.0)
+
+
+@given(sigma=st.floats(0.2, 2.0), distance=st.floats(0.02, 0.3), carry=st.floats(-0.2, 0.2))
+def test_implied_volatility_gives_the_chance_back(sigma: float, distance: float, carry: float) -> None:
+    chance = first_passage(distance, sigma, carry - sigma**2 / 2, 30 / 365)
+    found = implied_volatility(chance, distance, carry, 30 / 365, 0.8)
+    if 1e-9 < chance < 0.95:
+        assert first_passage(distance, found, carry - found**2 / 2, 30 / 365) == pytest.approx(chance, rel=1e-6)
+    assert implied_volatility(1.0, distance, carry, 0.1, 0.8) == 0.8

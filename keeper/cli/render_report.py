@@ -28,7 +28,7 @@ from keeper.model import (
 from keeper.run import Report
 from keeper.units import BPS, WAD, Address
 
-PARTS = ("fees", "impact", "basis", "gas", "l1_data", "lvr", "risk")
+PARTS = ("fees", "impact", "basis", "gas", "l1_data", "lvr", "risk", "touch")
 LABEL = 10
 """Characters of the column of labels."""
 

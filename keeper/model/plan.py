@@ -71,7 +71,8 @@ class Cost:
 
     `impact` is what the trade itself moves the pool; `basis` is the pool's price against the oracle's before it
     (negative when the pool is better); `gas` and `l1_data` are paid by the keeper's key, not the vault;
-    `lvr` and `risk` are expectations about the state left behind.
+    `lvr`, `risk` and `touch` are expectations about the state left behind: of a range, what arbitrage takes beyond what
+    fees bring (negative is a gain); of being off target; of reaching a barrier within the horizon, as liquidators take.
     """
 
     fees: float = 0.0
@@ -81,6 +82,7 @@ class Cost:
     l1_data: float = 0.0
     lvr: float = 0.0
     risk: float = 0.0
+    touch: float = 0.0
 
     @property
     def execution(self) -> float:
@@ -88,7 +90,7 @@ class Cost:
 
     @property
     def total(self) -> float:
-        return self.execution + self.lvr + self.risk
+        return self.execution + self.lvr + self.risk + self.touch
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from keeper.costs import (
     NoTrade,
     borrow_for_health,
-    first_passage,
-    liquidation_loss,
+    implied_volatility,
+    liquidations,
     no_trade,
     sell_for_health,
     years,
 )
 from keeper.errors import Unquotable
-from keeper.model import Candidate, Cost, Forecast, HealthProblem, LeverageMove, Mandate, Plan
+from keeper.model import Candidate, Cost, Forecast, HealthGoal, HealthProblem, LeverageMove, Mandate, Plan
 from keeper.plan.route import Market, Order, Trades, route
 from keeper.plan.routing.gas import Pools
+from keeper.plan.volatility import relative_variance
 from keeper.units import BPS
 
 _ROUNDS = 4
@@ -64,25 +65,32 @@ def plan_health(
 
     Doing nothing is a candidate: where it is cheapest it comes first.
 
-    The state is valued as the tracking problem in the collateral's weight of net worth, plus the expected loss to
-    liquidators over the horizon. A flash loan is used only where the market's own limits need it.
+    The state is valued as the tracking problem in the collateral's multiple of net worth, plus what liquidators are
+    expected to take over the horizon. A flash loan is used only where the market's own limits need it.
     """
     health = _health(problem, *_values(problem))
     goals = _goals(problem, health, mandate, bounds.rescue)
     trials: list[_Tried] = []
     refused: list[Candidate] = []
     market = open_market()
-    for target, name in goals:
+
+    def consider(target: float, name: str) -> None:
         try:
             trials.append(_try(problem, target, name, market, bounds))
         except (Unquotable, ValueError) as error:
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
+
+    for goal in goals:
+        consider(*goal)
     if not trials:
         why = refused[0].note if refused else "nothing to do"
         return (Plan((), None, Cost(), Cost(), why, tuple(refused)),)
     state = _Valuer(problem, forecast, mandate, trials[0])
-    waiting = Cost(risk=state.cost(*_values(problem), waiting=True))
-    valued = [(t, replace(t.cost, risk=state.cost(t.collateral, t.debt, waiting=False))) for t in trials]
+    inner = state.best_waiting() if len(goals) > 1 else None
+    if inner is not None and problem.low < inner < problem.high:
+        consider(inner, f"health factor to {inner:.3f} (where waiting is best)")
+    waiting = state.waiting()
+    valued = [(t, state.cost(t)) for t in trials]
     ranked = sorted(valued, key=lambda pair: pair[1].total)
     best, cost = ranked[0]
     candidates = (
@@ -217,31 +225,71 @@ def _cost(problem: HealthProblem, market: Market, trades: Trades, bounds: Bounds
 
 
 class _Valuer:
-    """Values a position: tracking the target leverage, and the liquidators' expected share."""
+    """Values a position: tracking the target leverage, and what liquidators are expected to take.
+
+    Nobody is assumed to act within the horizon, nor within the time that an action then needs. The volatility of the
+    ratio of prices is the one that gives the forecast's own chance to touch 1 from here, fat tails and all.
+    """
 
     def __init__(self, problem: HealthProblem, forecast: Forecast, mandate: Mandate, full: _Tried) -> None:
         self.problem, self.horizon = problem, years(mandate.horizon_s)
-        self.sigma = math.hypot(*(s for _, s in forecast.sigma)) / math.sqrt(self.horizon)
-        self.target = problem.target / (problem.target - problem.threshold)
+        self.carry = problem.supply_rate - problem.borrow_rate
+        self.sigma = math.sqrt(relative_variance(forecast, problem.collateral, problem.debt))
+        chance = next((t.probability for t in forecast.touches if t.barrier == 1.0), 0.0)
+        distance = math.log(max(_health(problem, *_values(problem)), 1e-9))
+        self.tails = implied_volatility(chance, distance, self.carry, self.horizon, self.sigma)
+        react = mandate.goal.react_s if isinstance(mandate.goal, HealthGoal) else 0
+        self.exposed = self.horizon + years(react)
+        self.target = _multiple(problem, problem.target)
         self.region = self._region(mandate, full)
 
-    def cost(self, collateral: float, debt: float, waiting: bool) -> float:
-        """Raw units of collateral."""
-        net = collateral - debt
-        off = collateral / net - self.target if net > 0.0 else math.inf
-        tracking = self.region.waiting(off, self.horizon) if waiting else self.region.relative_value(off)
-        health = _health(self.problem, collateral, debt)
-        chance = (
-            first_passage(math.log(health), self.sigma, -(self.sigma**2) / 2.0, self.horizon) if debt > 0.0 else 0.0
+    def off(self, collateral: float, debt: float) -> float:
+        """The collateral's multiple of net worth, less the target's."""
+        return collateral / (collateral - debt) - self.target if collateral > debt else math.inf
+
+    def tracking(self, collateral: float, debt: float) -> float:
+        """Raw units of collateral, as every cost."""
+        net = max(collateral - debt, 0.0)
+        return self.region.relative_value(self.off(collateral, debt)) * net / self.problem.collateral_price
+
+    def waiting(self) -> Cost:
+        collateral, debt = _values(self.problem)
+        net = max(collateral - debt, 0.0)
+        risk = self.region.waiting(self.off(collateral, debt), self.horizon) * net / self.problem.collateral_price
+        return Cost(risk=risk, touch=self.liquidated(collateral, debt))
+
+    def liquidated(self, collateral: float, debt: float) -> float:
+        one = self.problem
+        health = _health(one, collateral, debt)
+        lost = liquidations(health, debt, one.threshold, one.bonus, self.tails, self.carry, self.exposed)
+        return lost / one.collateral_price
+
+    def cost(self, tried: _Tried) -> Cost:
+        return replace(
+            tried.cost,
+            risk=self.tracking(tried.collateral, tried.debt),
+            touch=self.liquidated(tried.collateral, tried.debt),
         )
-        liquidated = liquidation_loss(chance, debt, self.problem.bonus)
-        return (tracking * max(net, 0.0) + liquidated) / self.problem.collateral_price
+
+    def best_waiting(self) -> float | None:
+        """The health factor at the inner edge of the region where waiting is best; None from inside it."""
+        off = self.off(*_values(self.problem))
+        if not abs(off) > self.region.outer:
+            return None
+        multiple = self.target + math.copysign(self.region.inner, off)
+        return self.problem.threshold * multiple / (multiple - 1.0) if multiple > 1.0 else None
 
     def _region(self, mandate: Mandate, full: _Tried) -> NoTrade:
         collateral, debt = _values(self.problem)
-        net = collateral - debt
+        net = max(collateral - debt, 1e-300)
         traded = abs(full.collateral - collateral) + 1e-300
-        spent = (full.cost.fees + full.cost.impact + max(0.0, full.cost.basis)) * self.problem.collateral_price
-        fixed = full.cost.gas * self.problem.collateral_price / net
+        spent = full.cost.fees + max(0.0, full.cost.impact) / mandate.chunks.most + max(0.0, full.cost.basis)
+        fixed = (full.cost.gas + full.cost.l1_data) * self.problem.collateral_price / net
         speed = abs(self.target * (1.0 - self.target)) * self.sigma
-        return no_trade(mandate.risk_aversion * self.sigma**2, speed, spent / traded, fixed)
+        proportional = max(0.0, spent) * self.problem.collateral_price / traded
+        return no_trade(mandate.risk_aversion * self.sigma**2, speed, proportional, fixed)
+
+
+def _multiple(problem: HealthProblem, health: float) -> float:
+    """The collateral's value in units of net worth."""
+    return health / (health - problem.threshold)

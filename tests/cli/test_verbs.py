@@ -91,7 +91,7 @@ def test_plan_for_programs(fallen: Desk):
     assert carry["verdict"] == "would act"
     assert carry["address"] == fallen.running.world.vault("leverage").address
     assert carry["cost_bps"]["total"] == pytest.approx(
-        sum(carry["cost_bps"][part] for part in ("fees", "impact", "basis", "gas", "l1_data", "lvr", "risk"))
+        sum(carry["cost_bps"][part] for part in ("fees", "impact", "basis", "gas", "l1_data", "lvr", "risk", "touch"))
     )
     assert carry["decision"]["verdict"]["calldata"].startswith("0x")
 

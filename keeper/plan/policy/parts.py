@@ -22,7 +22,7 @@ def count(plan: Plan, chunks: Chunks, horizon_s: int, spacing_s: int) -> int:
     """
     if plan.cost.impact < _MOST * plan.cost.execution:
         return 1
-    left = plan.cost.risk + plan.cost.lvr
+    left = plan.cost.risk + plan.cost.lvr + plan.cost.touch
     waiting = max(0.0, plan.waiting.total - left) / horizon_s * spacing_s
 
     def cost(n: int) -> float:

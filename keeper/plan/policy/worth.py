@@ -74,7 +74,7 @@ def weighed(plans: tuple[Plan, ...], threat: Threat, now: Drift, lefts: Sequence
 
 
 def _riskier(cost: Cost, more: float) -> Cost:
-    return replace(cost, risk=cost.risk + more)
+    return replace(cost, touch=cost.touch + more)
 
 
 def running(problem: Problem, drift: Drift, forecast: Forecast, mandate: Mandate) -> float:

@@ -44,8 +44,8 @@ POLICIES: tuple[tuple[str, Policy], ...] = (
 )
 VAULTS = ("levered 1.10/1.25/1.50", "basket ±3 %")
 MARKETS = ("steady", "stressed")
-BASKET_H = 3
-"""Hours between two looks at a basket."""
+CALM_H = {"levered": 2, "basket": 6}
+"""Hours between two looks while no hour falls by more than 1 %."""
 ANY_GAS = replace(scene.LANES, normal=replace(scene.LANES.normal, max_gas_price=Wei(10**13)))
 """A cap on gas is a policy of its own, and not the one that is judged here."""
 
@@ -78,18 +78,20 @@ def walk(vault: str, market: str, hours: int) -> dict[tuple[str, str, str], Keep
     tokens = [(WETH.address, eth)]
     if vault.startswith("basket"):
         tokens.append((WBTC.address, btc))
-    known = prices.beliefs(tokens, USDC.address, levered.position(1.8), START_H, end)
-    for hour, believed in zip(range(START_H, end), known, strict=True):
+    calm_h = CALM_H[vault.split()[0]]
+    hours_seen = [h for h in range(START_H, end) if prices.looks(eth, h, calm_h)]
+    known = prices.beliefs(tokens, USDC.address, levered.position(1.8), hours_seen)
+    for number, (hour, believed) in enumerate(zip(hours_seen, known, strict=True)):
         times = wild[hour] if market == "stressed" else 1.0
-        seen = prices.looks(eth, hour)
-        for number, price in enumerate(seen, 1):
-            if vault.startswith("basket") and (number < len(seen) or hour % BASKET_H):
-                continue  # weights move slowly
-            now = eth.ends[hour] - 1_800 * (len(seen) - number)
+        seen = prices.looks(eth, hour, calm_h)
+        if vault.startswith("basket"):
+            seen = seen[-1:]  # of the other prices only the close is known
+        for nth, price in enumerate(seen, 1):
+            now = eth.ends[hour] - 1_800 * (len(seen) - nth)
             look = Look(now, price, btc.closes[hour], DEPTH / times, int(GAS_PRICE * times**2))
             for one in keepers.values():
                 one.look(look, believed)
-        if (hour - START_H) % 4_000 == 0:
+        if number % 2_000 == 0:
             print(f"{vault}, {market}: {hour - START_H:,} of {end - START_H:,} hours", file=sys.stderr, flush=True)
     return keepers
 

@@ -9,16 +9,17 @@ HEADING = """# Does acting before a band breaks pay?
 
 `scripts/bench preventative`, one run. The keeper's own `decide`, policies and forecasts, hour by hour from {begun} to
 {ended} through real prices of ETH and BTC: {looks:,} looks of each policy at the levered vault, whose net worth was two
-million dollars when it began. Forecasts are fitted every two weeks and refreshed every hour on hours that had ended;
-nothing was fitted on the outcome. Plans are exact Uniswap V3 swaps at oracle prices in pools of 0.05 %, as deep as a
-constant product of 100 million dollars a side, and {gas} gwei a unit of gas. In the *stressed* market depth is divided
-by how wild the last six hours were against the last thirty days, one to eight times, and gas multiplied with its
-square; in the *steady* one both stay as they are.
+million dollars when it began. Forecasts are fitted every four weeks and refreshed at every look on hours that had
+ended; nothing was fitted on the outcome. Plans are exact Uniswap V3 swaps at oracle prices in pools of 0.05 %, as deep
+as a constant product of 100 million dollars a side, and {gas} gwei a unit of gas. In the *stressed* market depth is
+divided by how wild the last six hours were against the last thirty days, one to eight times, and gas multiplied with
+its square; in the *steady* one both stay as they are.
 
 In basis points of net worth a year: *execution* is what was paid for trades, gas included; *off target* half the risk
 aversion, 2, times the squared return that the deviation from the target made or lost; *liquidated* what liquidators
 took, 5 % of half the debt each time the health factor was seen under 1. *Early* actions found the vault inside its
-band. Health factors are looked at every hour, and at the low of hours that fell by more than 1 %.
+band. The levered vault is looked at every two hours, the basket every six, both at the close of every hour in which ETH
+fell by more than 1 %, and the levered one at its low before.
 """
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from keeper.units import Address, Timestamp
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 HOUR_S = 3_600
-REFIT_H = 336
+REFIT_H = 672
 FITTED_H = 9_000
 """A fit sees a year of hours, and refreshing the last forty days of them."""
 FRESH_H = 960
@@ -44,10 +44,12 @@ def read(name: str) -> Bars:
     return Bars(ends, *(tuple(float(r[k]) for r in rows) for k in (1, 2, 3, 4)))
 
 
-def looks(bars: Bars, hour: int) -> tuple[float, ...]:
-    """The prices of a bar that a keeper looks at: its close, and its low before in an hour that fell below WIDE."""
+def looks(bars: Bars, hour: int, calm_h: int) -> tuple[float, ...]:
+    """The prices of a bar that a keeper looks at: every `calm_h`th hour its close; its low and close in a wild one."""
     low, close = bars.lows[hour], bars.closes[hour]
-    return (low, close) if low < bars.opens[hour] * (1.0 - WIDE) else (close,)
+    if low < bars.opens[hour] * (1.0 - WIDE):
+        return low, close
+    return (close,) if hour % calm_h == 0 else ()
 
 
 def stress(bars: Bars) -> tuple[float, ...]:
@@ -68,14 +70,15 @@ def stress(bars: Bars) -> tuple[float, ...]:
 
 
 def beliefs(
-    tokens: Sequence[tuple[Address, Bars]], quiet: Address, snapshot: Snapshot, start: int, end: int
+    tokens: Sequence[tuple[Address, Bars]], quiet: Address, snapshot: Snapshot, hours: Iterable[int]
 ) -> Iterator[Beliefs]:
-    """What is believed as each hour from `start` begins, of hours that ended: fitted fortnightly, refreshed hourly."""
+    """What is believed as each of `hours` begins, of hours that ended: fitted every four weeks, then refreshed."""
     priors = ((quiet, 0.005),)
     held: Beliefs | None = None
-    for hour in range(start, end):
-        if held is None or (hour - start) % REFIT_H == 0:
-            held = fit(_history(tokens, quiet, snapshot, hour, FITTED_H), priors)
+    fitted = 0
+    for hour in hours:
+        if held is None or hour - fitted >= REFIT_H:
+            held, fitted = fit(_history(tokens, quiet, snapshot, hour, FITTED_H), priors), hour
         held = refresh(held, _history(tokens, quiet, snapshot, hour, FRESH_H), priors)
         yield held
 

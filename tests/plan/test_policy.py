@@ -416,6 +416,13 @@ def test_the_level_to_act_at_leaves_the_tolerance_before_an_action_lands(sigma: 
             assert chance == pytest.approx(0.01, rel=0.02)
 
 
+@pytest.mark.parametrize(("sigma", "level"), [(0.8, 1.031), (3.0, 1.121)])
+def test_the_levels_that_the_documentation_names(sigma: float, level: float) -> None:
+    """Prices an hour old, ten minutes to act, one in a thousand."""
+    goal = replace(GOAL, tolerance=0.001, react_s=600)
+    assert levels(goal, 1.01, 1.3, 2.0, sigma, 0.0, 3_600).low == pytest.approx(level, abs=5e-4)
+
+
 def test_interest_that_eats_the_margin_raises_the_level() -> None:
     calm, eaten = (levels(GOAL, 1.01, 1.3, 2.0, 1.5, carry, 0) for carry in (0.0, -20.0))
     assert eaten.low > calm.low

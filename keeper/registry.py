@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from keeper.model import Question, Token, Vault, Venue
-from keeper.protocols import aave_v3, uniswap_v2, uniswap_v3
-from keeper.units import Address
+from keeper.protocols import aave_v3, uniswap_v2, uniswap_v3, uniswap_v3_past
+from keeper.units import Address, Hash
 from keeper.vaults import basket, leverage, range_vault
 from keeper.vaults.facts import VaultFacts
 
@@ -20,6 +20,10 @@ class VenueAdapter:
     observe: Callable[[Any], Question[Venue]]
     stale: Callable[[Any, Any], bool]
     """Whether the facts should be asked for again, given the pool as last observed."""
+    topic: Hash
+    """Of the event that tells a pool's price after each trade."""
+    price: Callable[[bytes], float]
+    """Raw token 1 per raw token 0, from that event's data; ValueError when it is not one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,17 @@ class VaultAdapter:
 
 
 VENUES: dict[int, VenueAdapter] = {
-    uniswap_v2.ADAPTER: VenueAdapter("Uniswap V2", uniswap_v2.facts, uniswap_v2.observe, lambda *_: False),
-    uniswap_v3.ADAPTER: VenueAdapter("Uniswap V3", uniswap_v3.facts, uniswap_v3.observe, uniswap_v3.off_centre),
+    uniswap_v2.ADAPTER: VenueAdapter(
+        "Uniswap V2", uniswap_v2.facts, uniswap_v2.observe, lambda *_: False, uniswap_v2.SYNC, uniswap_v2.sync_price
+    ),
+    uniswap_v3.ADAPTER: VenueAdapter(
+        "Uniswap V3",
+        uniswap_v3.facts,
+        uniswap_v3.observe,
+        uniswap_v3.off_centre,
+        uniswap_v3_past.SWAP,
+        uniswap_v3_past.swap_price,
+    ),
 }
 VAULTS: dict[str, VaultAdapter] = {
     basket.KIND: VaultAdapter(basket.observe),

@@ -89,4 +89,4 @@ def screen() -> Console:
 
 
 # They register themselves, in the order in which a newcomer needs them.
-from keeper.cli import demo, begin, look, foresee, act, past  # noqa: E402, F401, I001
+from keeper.cli import demo, begin, look, foresee, act, past, history  # noqa: E402, F401, I001

@@ -7,10 +7,10 @@ from keeper.journal.blobs import Blobs
 from keeper.journal.database import Database
 from keeper.journal.forecasts import Believed, Counts, Forecasts, Issued
 from keeper.journal.intents import IntentTable
-from keeper.journal.past import FILE, Held, Past, Scan
+from keeper.journal.past import FILE, POOL, Held, Past, Scan
 from keeper.journal.ticks import Tick, Ticks
 
-__all__ = ["FILE", "Believed", "Counts", "Held", "Issued", "Journal", "Scan", "Tick", "open_journal"]
+__all__ = ["FILE", "POOL", "Believed", "Counts", "Held", "Issued", "Journal", "Scan", "Tick", "open_journal"]
 
 
 class Journal:

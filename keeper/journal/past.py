@@ -13,14 +13,16 @@ from keeper.model import Candles, LevelSeries, Round, Series
 from keeper.units import Address, Timestamp
 
 _ALWAYS = Timestamp(0)
-FILE = "file "
-"""How the source of what was read from a file begins; everything else was read from the chain."""
+FILE, POOL = "file ", "pool "
+"""How the source of prices begins that were read from a file, or observed by a pool; a feed's is its address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """How far a source has been read: back to the time `since`, up to `until`, a block or a time; `note` says why not
-    further back, where it could not be."""
+    """How far a source has been read: back to the time `since`, up to `until`, a round's number or a time.
+
+    `note` says why not further back, where it could not be.
+    """
 
     source: str
     since: Timestamp
@@ -64,7 +66,7 @@ class Past:
         self._put(schema.prices, rows)
 
     def add_prices(self, chain_id: int, series: Series, source: str) -> None:
-        """Keeps single prices of a file, 18 decimals each, as rounds of `source` numbered by their time."""
+        """Keeps single prices of a file or a pool, 18 decimals each, as rounds of `source` numbered by their time."""
         rows = [
             {
                 "chain_id": chain_id,
@@ -94,21 +96,27 @@ class Past:
         self._put(schema.levels, found, ("value", "low"))
 
     def note_scan(self, chain_id: int, scan: Scan) -> None:
-        row = {"chain_id": chain_id, "source": scan.source, "since": scan.since, "until": scan.until, "note": scan.note}
+        row = {
+            "chain_id": chain_id,
+            "source": scan.source,
+            "since": scan.since,
+            "until": str(scan.until),
+            "note": scan.note,
+        }
         self._put(schema.scans, [row], ("since", "until", "note"))
 
     def scans(self, chain_id: int) -> dict[str, Scan]:
         """By source."""
         with self._database.reading() as connection:
             rows = connection.execute(select(schema.scans).where(schema.scans.c.chain_id == chain_id)).all()
-        return {row.source: Scan(row.source, Timestamp(row.since), row.until, row.note) for row in rows}
+        return {row.source: Scan(row.source, Timestamp(row.since), int(row.until), row.note) for row in rows}
 
     def series(
         self, chain_id: int, tokens: Sequence[Address], until: Timestamp, since: Timestamp = _ALWAYS
     ) -> tuple[Series, ...]:
         """One series a token, in order, of the prices of [since, until], oldest first.
 
-        A file's prices stand only before the first round that the chain itself gave.
+        A file's or a pool's prices stand only before the first round of a feed.
         """
         prices = schema.prices
         with self._database.reading() as connection:
@@ -173,6 +181,30 @@ class Past:
                 found += [Held(r[0], kind, r[1], r[2], Timestamp(r[3]), Timestamp(r[4])) for r in rows]
         return tuple(found)
 
+    def prices_of(self, chain_id: int, token: Address, source: str) -> tuple[list[Timestamp], list[float]]:
+        """Times and prices of one source as they were read, late ones where they came."""
+        table = schema.prices
+        chosen = select(table.c.updated_at, table.c.answer, table.c.decimals).where(
+            table.c.chain_id == chain_id, table.c.token == token, table.c.feed == source
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(chosen.order_by(func.length(table.c.round_id), table.c.round_id)).all()
+        return [Timestamp(r.updated_at) for r in rows], [int(r.answer) / 10**r.decimals for r in rows]
+
+    def candles_of(self, chain_id: int, token: Address, source: str) -> Candles:
+        """All candles of one source."""
+        table = schema.candles
+        chosen = select(table).where(table.c.chain_id == chain_id, table.c.token == token, table.c.source == source)
+        with self._database.reading() as connection:
+            return _candles(token, source, connection.execute(chosen.order_by(table.c.ends)).all())
+
+    def hours_of(self, chain_id: int, name: str) -> list[Timestamp]:
+        """The hours held of one level."""
+        table = schema.levels
+        chosen = select(table.c.ends).where(table.c.chain_id == chain_id, table.c.name == name)
+        with self._database.reading() as connection:
+            return [Timestamp(at) for at in connection.execute(chosen.order_by(table.c.ends)).scalars()]
+
     def prune(self, before: Timestamp) -> None:
         """Deletes prices, candles and levels from before `before`."""
         with self._database.writing() as connection:
@@ -197,8 +229,8 @@ def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]],
 
 
 def _series(token: Address, rows: Sequence[Any]) -> Series:
-    first = next((row.updated_at for row in rows if not row.feed.startswith(FILE)), None)
-    kept = [row for row in rows if first is None or not row.feed.startswith(FILE) or row.updated_at < first]
+    first = next((row.updated_at for row in rows if not row.feed.startswith((FILE, POOL))), None)
+    kept = [row for row in rows if first is None or not row.feed.startswith((FILE, POOL)) or row.updated_at < first]
     return Series(
         token,
         tuple(Timestamp(row.updated_at) for row in kept),

@@ -155,7 +155,7 @@ scans = Table(
     Column("chain_id", BigInteger, primary_key=True),
     Column("source", String(80), primary_key=True),  # what was asked: "rounds 0x…", "swaps 0x…", "rates 0x…", "gas"
     Column("since", BigInteger, nullable=False),  # what has been read reaches from here, a time …
-    Column("until", BigInteger, nullable=False),  # … to here, a block or a time
+    Column("until", String(80), nullable=False),  # … to here, a round's number or a time
     Column("note", Text, nullable=False),  # why it reaches no further back
 )
 

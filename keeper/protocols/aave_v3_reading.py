@@ -11,6 +11,7 @@ from typing import Any
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
+from eth_utils.crypto import keccak
 
 from keeper import errors
 from keeper.model import Failed, Question, Read
@@ -18,10 +19,21 @@ from keeper.protocols import wire
 from keeper.protocols.aave_v3 import AaveV3Market, Account, Category
 from keeper.protocols.aave_v3_math import RateCurve
 from keeper.protocols.aave_v3_reserve import Configuration, Reserve
-from keeper.units import Address, Timestamp
+from keeper.units import RAY, Address, Hash, Timestamp
 
 NOBODY = Address("0x" + "00" * 20)
 _RESERVE_WORDS = 15
+
+
+RESERVE_DATA_UPDATED = Hash(
+    "0x" + keccak(text="ReserveDataUpdated(address,uint256,uint256,uint256,uint256,uint256)").hex()
+)
+
+
+def updated_rates(data: bytes) -> tuple[float, float]:
+    """What supplying earns and borrowing costs a year, from the event's data; ValueError when it is not one."""
+    liquidity, _, variable, _, _ = wire.words(data, 5)
+    return liquidity / RAY, variable / RAY
 
 
 @dataclass(frozen=True, slots=True)

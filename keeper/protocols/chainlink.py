@@ -35,6 +35,21 @@ def reads(aggregator: Address) -> tuple[Read, Read]:
     )
 
 
+def past_round(aggregator: Address, round_id: int) -> Read:
+    """A past round as (round id, answer, updated at); of a proxy the phase is in the id's upper bits."""
+    return Read(aggregator, wire.calldata("getRoundData(uint80)", round_id), _latest)
+
+
+def phase(aggregator: Address, number: int) -> Read:
+    """The aggregator that a proxy asked in an earlier phase."""
+    return Read(aggregator, wire.calldata("phaseAggregators(uint16)", number), wire.address)
+
+
+def latest_round(aggregator: Address) -> Read:
+    """The id of an aggregator's last round, without a phase."""
+    return Read(aggregator, wire.calldata("latestRound()"), wire.uint)
+
+
 def judge(
     feed: Feed,
     round_id: int,

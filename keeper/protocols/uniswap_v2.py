@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from eth_utils.crypto import keccak
+
 from keeper import errors
 from keeper.model import Fill, Piece, Question, Read
 from keeper.protocols import wire
-from keeper.units import Address, Gas
+from keeper.units import Address, Gas, Hash
 
 ADAPTER = 1
+SYNC = Hash("0x" + keccak(text="Sync(uint112,uint112)").hex())
 KEEP_PER_MILLE = 997
 FEE = 0.003
 RESERVE_MAX = 2**112 - 1  # the pair stores its reserves as uint112 and reverts beyond
@@ -149,6 +152,14 @@ def amount_in_up(amount_out: int, reserve_in: int, reserve_out: int) -> int:
     The library adds one even to an exact quotient, so the result is the floor plus one and not the ceiling.
     """
     return reserve_in * amount_out * 1000 // ((reserve_out - amount_out) * KEEP_PER_MILLE) + 1
+
+
+def sync_price(data: bytes) -> float:
+    """Raw token 1 per raw token 0 once the reserves changed, from a Sync event's data; ValueError if it is not one."""
+    reserve_0, reserve_1 = wire.words(data, 2)
+    if reserve_0 == 0 or reserve_1 == 0:
+        raise ValueError("a pair that was left empty")
+    return reserve_1 / reserve_0
 
 
 def facts(pool: Address) -> Question[UniswapV2Facts]:

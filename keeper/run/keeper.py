@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import TracebackType
 
@@ -34,6 +34,7 @@ from keeper.run.act import Acting, act, settle
 from keeper.run.bind import Bound, bind
 from keeper.run.dry import dry_run
 from keeper.run.foresight import Foresight
+from keeper.run.holdings import Holding, holdings
 from keeper.run.pull import PullReport, plan_pull, send_pull
 from keeper.run.purse import Purse
 from keeper.run.report import DryRun, Foreseen, Replay, Report
@@ -62,7 +63,7 @@ class Keeper:
         self.foresight = Foresight(bound.mandates)
         self._history: History | None = None
         self._watch = Watch()
-        self._studies = Studies(config.journal_url)
+        self._studies = Studies(config)
         self._said: list[str] = []
 
     def __enter__(self) -> "Keeper":
@@ -206,6 +207,15 @@ class Keeper:
             counts=memory.forecasts.counts(snapshot.chain_id, vault.address) if memory is not None else None,
             fit=fits[0] if fits else None,
         )
+
+    def holdings(self) -> tuple[Holding, ...]:
+        """What the journal holds of the past; nothing where there is none."""
+        memory, now = self.memory, self.node.head().timestamp
+        return () if memory is None else holdings(memory, self.node.chain_id, self.bound.tokens, now)
+
+    def fetch(self, days: int) -> Iterator[str]:
+        """Reads the past from the node into the journal, a part at a time, the newest first; says what each held."""
+        return self._studies.fetch(self, self.node, days)
 
     def study_aside(self) -> None:
         """Takes what a study in a process of its own has found, and begins one when it is due; never waits."""

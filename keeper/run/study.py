@@ -15,13 +15,17 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol
 
 from keeper import forecast
+from keeper.chain.node import Node
+from keeper.config import Config
 from keeper.forecast.contest import HAR, LEARNED, MEAN, REACTIVE
 from keeper.forecast.record import WINDOW_S as RECORD_WINDOW_S
 from keeper.forecast.record import records
-from keeper.journal import Journal, open_journal
+from keeper.journal import Journal, Scan, open_journal
 from keeper.model import Beliefs, History, Snapshot
 from keeper.run.bind import Bound
 from keeper.run.foresight import Foresight
+from keeper.run.gather import Wanted, gather
+from keeper.run.hours import HOURS, Gathered
 from keeper.run.record import CODEC
 from keeper.units import SECONDS_PER_DAY, Address, Timestamp
 
@@ -31,6 +35,9 @@ REFIT_S = SECONDS_PER_DAY
 JUDGE_S = 3_600
 PAST_S = 400 * SECONDS_PER_DAY
 """A year to learn from, the month that its first features look back, and some: what is older is forgotten."""
+RECENT_S = 2 * SECONDS_PER_DAY
+ASIDE_S, FLUSH_S = 120.0, 30.0
+"""How long an errand aside may take, and after how long a fetch keeps what it has."""
 SEED = 5
 
 
@@ -91,8 +98,26 @@ def _switches(before: Beliefs, after: Beliefs, names: dict[Address, str]) -> Ite
             yield f"{names.get(record.vault, record.vault)}: {record.note}"
 
 
+def _wanted(now: Timestamp, scans: dict[str, Scan], budget_s: float, since: Timestamp | None = None) -> Wanted:
+    """All rounds; hours since `since`, or those that have passed since they were last read, two days at most."""
+    hours = scans.get(HOURS)
+    recent = max(now - RECENT_S, hours.until if hours is not None else 0)
+    return Wanted(Timestamp(now - PAST_S), Timestamp(recent) if since is None else since, scans, budget_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What to gather, and of whom."""
+
+    urls: tuple[str, ...]
+    chain_id: int
+    timeout_s: float
+    bound: Bound
+    wanted: Wanted
+
+
 class Student:
-    """One study at a time in a process of its own."""
+    """One study or errand at a time in a process of its own."""
 
     def __init__(self) -> None:
         self._process: BaseProcess | None = None
@@ -102,7 +127,7 @@ class Student:
     def busy(self) -> bool:
         return self._process is not None
 
-    def start(self, asked: Task, before: Beliefs | None) -> None:
+    def start(self, asked: Task | Errand, before: Beliefs | None) -> None:
         """Begins; nothing else may be under way."""
         context = multiprocessing.get_context("spawn")
         self._answers, theirs = context.Pipe(duplex=False)
@@ -110,12 +135,12 @@ class Student:
         self._process.start()
         theirs.close()
 
-    def take(self) -> Beliefs | str | None:
+    def take(self) -> Beliefs | Gathered | str | None:
         """What came of it, or why nothing did; None while it is under way."""
         if self._process is None or self._answers is None:
             return None
         alive = self._process.is_alive()  # before the pipe is looked at: what a dying process sent is there afterwards
-        found: Beliefs | str
+        found: Beliefs | Gathered | str
         if self._answers.poll():
             try:
                 found = self._answers.recv()
@@ -151,9 +176,9 @@ class Believer(Protocol):
 class Studies:
     """When a keeper studies, and what it does with the result."""
 
-    def __init__(self, journal_url: str) -> None:
+    def __init__(self, config: Config) -> None:
         self.student = Student()
-        self._url = journal_url
+        self._config = config
         self._next = 0.0
 
     def task(
@@ -161,7 +186,7 @@ class Studies:
     ) -> Task:
         """The task at `snapshot`, without what a study does not need of it; about all its vaults unless told."""
         return Task(
-            journal=self._url,
+            journal=self._config.journal_url,
             block=replace(snapshot, vaults=(), venues=(), markets=()),
             vaults=tuple(v.address for v in snapshot.vaults) if vaults is None else vaults,
             tokens=tuple(r.token for r in snapshot.rounds),
@@ -170,18 +195,41 @@ class Studies:
         )
 
     def turn(self, keeper: Believer, snapshot: Snapshot) -> tuple[str, ...]:
-        """Takes what the student has found and sets it to work when that is due; what there is to say of it."""
+        """Takes what the student has found and sets it to work when that is due; what there is to say of it.
+
+        First it reads what the node tells of the past and the journal does not hold, then it studies.
+        """
         found, said = self.student.take(), tuple[str, ...]()
         if isinstance(found, str):
             said = (found,)
-        elif found is not None:
-            said = self.adopt(found, keeper, snapshot)
-        if not self.student.busy and time.monotonic() >= self._next:
-            self._next = time.monotonic() + JUDGE_S
+        elif isinstance(found, Gathered):
+            found.keep(keeper.journal, snapshot.chain_id)
+            said = (f"the past could not be read whole: {found.trouble}",) if found.trouble else ()
             fitted = keeper.foresight.fitted
             refit = fitted is None or snapshot.head.timestamp - fitted.fitted_at >= REFIT_S
             self.student.start(self.task(snapshot, keeper.foresight, refit), fitted)
+        elif found is not None:
+            said = self.adopt(found, keeper, snapshot)
+        elif not self.student.busy and time.monotonic() >= self._next:
+            self._next = time.monotonic() + JUDGE_S
+            chain, scans = self._config.chain, keeper.journal.past.scans(snapshot.chain_id)
+            asked = _wanted(snapshot.head.timestamp, scans, ASIDE_S)
+            self.student.start(Errand(chain.urls, chain.id, chain.timeout_s, keeper.bound, asked), None)
         return said
+
+    def fetch(self, keeper: Believer, node: Node, days: int) -> Iterator[str]:
+        """Gathers `days` of the past, keeping it every FLUSH_S; yields what was found each time."""
+        chain_id, since = node.chain_id, node.head().timestamp - days * SECONDS_PER_DAY
+        while True:
+            scans = keeper.journal.past.scans(chain_id)
+            asked = _wanted(node.head().timestamp, scans, FLUSH_S, Timestamp(since))
+            found = gather(node, keeper.bound, asked)
+            found.keep(keeper.journal, chain_id)
+            yield found.sentence()
+            now = keeper.journal.past.scans(chain_id)
+            hours = now.get(HOURS)
+            if found.trouble or now == scans or hours is None or hours.since <= since or hours.note:
+                return
 
     def adopt(self, found: Beliefs, keeper: Believer, snapshot: Snapshot) -> tuple[str, ...]:
         """Believes what was found, keeps a new fit or what it switched, and forgets what is too old to matter."""
@@ -197,13 +245,17 @@ class Studies:
         return said
 
 
-def _work(answers: Connection, asked: Task, before: Beliefs | None) -> None:
+def _work(answers: Connection, asked: Task | Errand, before: Beliefs | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the keeper, which then ends this process
     os.nice(10)
     started = time.monotonic()
     try:
-        with open_journal(asked.journal, CODEC, writer=False) as journal:
-            answers.send(study(asked, journal, before))
+        if isinstance(asked, Errand):
+            node = Node(asked.urls, asked.chain_id, asked.timeout_s)
+            answers.send(gather(node, asked.bound, asked.wanted))
+        else:
+            with open_journal(asked.journal, CODEC, writer=False) as journal:
+                answers.send(study(asked, journal, before))
     except Exception as error:  # noqa: BLE001 - told to the keeper, which goes on without
         answers.send(
             f"the forecasts were not studied: {type(error).__name__} after {time.monotonic() - started:.0f} s: {error}"

@@ -6,6 +6,7 @@ import shutil
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -145,18 +146,19 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def serving(server: Proxy) -> Iterator[Proxy]:
+    """The proxy at work, until the block ends."""
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.fixture
 def proxy(fork: RunningWorld) -> Iterator[Callable[[Change], str]]:
     """Starts a proxy before the module's fork and gives its URL."""
-    started: list[Proxy] = []
-
-    def start(change: Change) -> str:
-        server = Proxy(fork.url, change)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        started.append(server)
-        return server.url
-
-    yield start
-    for server in started:
-        server.shutdown()
-        server.server_close()
+    with ExitStack() as started:
+        yield lambda change: started.enter_context(serving(Proxy(fork.url, change))).url

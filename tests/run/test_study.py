@@ -9,10 +9,13 @@ import pytest
 
 from keeper.journal import Journal, open_journal
 from keeper.model import Beliefs, Record, TokenBelief
+from keeper.run import open_keeper
 from keeper.run.record import CODEC
 from keeper.run.study import Student, Task, study, switches
 from keeper.units import Hash, Timestamp
+from keeper.world import RunningWorld
 from tests.forecast.histories import NOW, STEP, WBTC, WETH, stormy
+from tests.run.settings import config
 from tests.run.test_foresight import block
 from tests.scene import VAULT
 
@@ -110,3 +113,33 @@ def test_switches_are_named() -> None:
     assert switches(replace(made, records=(record,)), replace(made, records=(won,)), names) == (
         "core: Brier skill +0.1",
     )
+
+
+def test_beside_a_running_keeper_the_past_is_read_and_then_studied(fork: RunningWorld, tmp_path: Path) -> None:
+    with open_keeper(config(fork, tmp_path)) as keeper:
+        keeper.study_aside()  # before a block was seen there is nothing to do
+        assert not keeper._studies.student.busy
+        keeper.tick()
+        while keeper.foresight.fitted is None:
+            keeper.study_aside()
+            time.sleep(0.05)
+        assert keeper.notices() == ()
+        chain_id = fork.world.chain_id
+        (fit,) = keeper.journal.forecasts.latest_beliefs(chain_id)
+        assert fit.fingerprint == keeper.foresight.fitted.fingerprint
+        assert {s.split()[0] for s in keeper.journal.past.scans(chain_id)} == {"rounds", "hours"}
+        keeper.study_aside()
+        assert not keeper._studies.student.busy  # not due for an hour
+        keeper.tick()
+        token = keeper.foresight.now.tokens[0]
+        assert "no model is fitted yet" not in token.note
+
+
+def test_a_keeper_that_closes_ends_its_study(fork: RunningWorld, tmp_path: Path) -> None:
+    with open_keeper(config(fork, tmp_path)) as keeper:
+        keeper.tick()
+        keeper.study_aside()
+        process = keeper._studies.student._process
+        assert process is not None
+        assert process.is_alive()
+    assert not process.is_alive()

@@ -297,12 +297,16 @@ contract LeverageVault is ShareVault, ILeverageVault {
     }
 
     /// @dev What a liquidator is paid, bps of the debt repaid. In an e-mode the lesser of the category's and the reserve's:
-    /// governance may have taken the collateral out of the category since.
+    /// governance may have taken the collateral out of the category since. A category that is no more, or does not answer,
+    /// stops no rescue.
     function _liquidationBonusBps() private view returns (uint256 bonus) {
         bonus = uint16(ILendingPool(pool).getConfiguration(_tokens[COLLATERAL]) >> 32);
         if (E_MODE != 0) {
-            (,,, uint256 inCategory) = ILendingPool(pool).getEModeCategoryData(E_MODE);
-            bonus = Math.min(bonus, inCategory);
+            try ILendingPool(pool).getEModeCategoryData(E_MODE) returns (
+                uint256, uint256, uint256, uint256 inCategory
+            ) {
+                if (inCategory > 0) bonus = Math.min(bonus, inCategory);
+            } catch {}
         }
         return Math.saturatingSub(bonus, BPS);
     }

@@ -14,7 +14,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 /// @title ShareVault
 /// @notice ERC-4626 shares over a guarded vault: base-asset deposits and exits at oracle value, exits in kind always.
 /// The base-asset door is a bet on the oracle's lag for whoever knows its next answer: it costs a fee either way, which
-/// should cover the feeds' deviation thresholds, each weighted by its part of the vault; and shares that came in just
+/// should cover the feeds' deviation thresholds, each weighted by its part of net asset value, a debt's too; and shares that came in just
 /// now, by whatever door, do not go out by this one (C-41).
 /// @dev Only what came in through these functions and through actions counts: a donation changes nothing. Rounding is
 /// for the vault. Virtual shares (a thousand at least, and enough for 18 decimals) and one virtual raw unit of assets

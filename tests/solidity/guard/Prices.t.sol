@@ -48,41 +48,41 @@ contract PricesTest is Test {
 
     // answers, in the order of the checks
 
-    function test_demand_RefusesAMissingFeed() public {
+    function test_C17_demand_RefusesAMissingFeed() public {
         delete feed;
         _refused(abi.encodeWithSelector(IGuardErrors.FeedMissing.selector, address(token)));
     }
 
-    function test_demand_RefusesAFeedThatReverts() public {
+    function test_C17_demand_RefusesAFeedThatReverts() public {
         source.setDown(true);
         _refused(abi.encodeWithSelector(IGuardErrors.FeedUnreadable.selector, address(token), address(source)));
     }
 
-    function test_demand_RefusesAnAnswerTooShort() public {
+    function test_C17_demand_RefusesAnAnswerTooShort() public {
         vm.mockCall(address(source), abi.encodeCall(source.latestRoundData, ()), abi.encode(1, 2, 3, 4));
         _refused(abi.encodeWithSelector(IGuardErrors.FeedUnreadable.selector, address(token), address(source)));
     }
 
-    function test_demand_RefusesAFeedWithoutCode() public {
+    function test_C17_demand_RefusesAFeedWithoutCode() public {
         vm.etch(address(source), "");
         _refused(abi.encodeWithSelector(IGuardErrors.FeedUnreadable.selector, address(token), address(source)));
     }
 
-    function test_demand_RefusesZeroAndLess() public {
+    function test_C17_demand_RefusesZeroAndLess() public {
         source.pushRound(0);
         _refused(abi.encodeWithSelector(IGuardErrors.PriceNotPositive.selector, address(token), 0));
         source.pushRound(-1);
         _refused(abi.encodeWithSelector(IGuardErrors.PriceNotPositive.selector, address(token), -1));
     }
 
-    function test_demand_RefusesAnIncompleteRound() public {
+    function test_C17_demand_RefusesAnIncompleteRound() public {
         source.pushRoundAt(100e8, 0);
         _refused(
             abi.encodeWithSelector(IGuardErrors.RoundIncomplete.selector, address(token), uint80(source.latestRound()))
         );
     }
 
-    function test_demand_RefusesAPriceFromTheFuture() public {
+    function test_C17_demand_RefusesAPriceFromTheFuture() public {
         source.pushRoundAt(100e8, block.timestamp + 1);
         _refused(
             abi.encodeWithSelector(
@@ -91,14 +91,14 @@ contract PricesTest is Test {
         );
     }
 
-    function test_demand_RefusesAStalePrice() public {
+    function test_C17_demand_RefusesAStalePrice() public {
         source.pushRoundAt(100e8, block.timestamp - 3_960);
         feed.demand(address(token)); // the heartbeat and 10 % more, to the second
         source.pushRoundAt(100e8, block.timestamp - 3_961);
         _refused(abi.encodeWithSelector(IGuardErrors.PriceStale.selector, address(token), 3_961, 3_960));
     }
 
-    function test_demand_RefusesAPriceAtItsBounds() public {
+    function test_C17_demand_RefusesAPriceAtItsBounds() public {
         source.pushRound(10e8);
         _refused(abi.encodeWithSelector(IGuardErrors.PriceAtOrBelowMinimum.selector, address(token), 10e8, 10e8));
         source.pushRound(1_000e8);
@@ -112,7 +112,7 @@ contract PricesTest is Test {
     // the price
 
     /// @dev priceX = answer * 10**(36 - feed decimals - token decimals), exactly, for all decimals that fit.
-    function testFuzz_demand_IsExact(uint8 tokenDecimals, uint8 feedDecimals, int256 answer) public {
+    function testFuzz_C27_demand_IsExact(uint8 tokenDecimals, uint8 feedDecimals, int256 answer) public {
         tokenDecimals = uint8(bound(tokenDecimals, 0, 24));
         feedDecimals = uint8(bound(feedDecimals, 0, 36 - tokenDecimals));
         answer = bound(answer, 1, type(int128).max - 1);

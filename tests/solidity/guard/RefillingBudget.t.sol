@@ -22,7 +22,7 @@ contract RefillingBudgetTest is Test {
         uint64 supplyNow;
     }
 
-    function testFuzz_available_IsTheFormula(Case memory c) public {
+    function testFuzz_C7_available_IsTheFormula(Case memory c) public {
         vm.assume(c.supplyThen > 0);
         uint256 elapsed = c.elapsed % (2 * DAY);
         bucket.checkpoint(c.left, c.base);
@@ -35,21 +35,21 @@ contract RefillingBudgetTest is Test {
         assertEq(bucket.availableDown(c.bps, c.baseNow, Since(c.supplyThen, c.supplyNow, elapsed)), expected);
     }
 
-    function testFuzz_available_IsFullBeforeTheFirstCheckpoint(uint128 baseNow, uint16 bps, uint256 supply)
+    function testFuzz_C7_available_IsFullBeforeTheFirstCheckpoint(uint128 baseNow, uint16 bps, uint256 supply)
         public
         view
     {
         assertEq(bucket.availableDown(bps, baseNow, Since(0, supply, 0)), uint256(baseNow) * bps / 10_000);
     }
 
-    function testFuzz_available_IsFullAfterADay(uint128 left, uint128 base, uint16 bps, uint64 elapsed) public {
+    function testFuzz_C7_available_IsFullAfterADay(uint128 left, uint128 base, uint16 bps, uint64 elapsed) public {
         bucket.checkpoint(left, base);
         uint256 capacity = uint256(base) * bps / 10_000;
         assertEq(bucket.availableDown(bps, base, Since(1, 1, DAY + elapsed)), capacity);
     }
 
     /// @dev Whatever is spent and whenever, a day's spending is at most twice the capacity: what was there and what came.
-    function testFuzz_spending_IsBounded(uint256 seed) public {
+    function testFuzz_C7_spending_IsBounded(uint256 seed) public {
         (uint256 base, uint256 bps, uint256 spent) = (1e24, 100, 0);
         uint256 capacity = base * bps / 10_000;
         bucket.checkpoint(capacity, base);
@@ -66,7 +66,7 @@ contract RefillingBudgetTest is Test {
     }
 
     /// @dev Nobody's part of the budget grows when others come or go.
-    function testFuzz_issue_DoesNotBuyBudget(uint64 left, uint64 base, uint64 supply, uint64 more) public {
+    function testFuzz_C7_issue_DoesNotBuyBudget(uint64 left, uint64 base, uint64 supply, uint64 more) public {
         vm.assume(supply > 0);
         bucket.checkpoint(left, base);
         uint256 now_ = uint256(supply) + more;
@@ -74,7 +74,7 @@ contract RefillingBudgetTest is Test {
         assertLe(available * supply / now_, left);
     }
 
-    function test_checkpoint_HoldsAnyValue() public {
+    function test_C7_checkpoint_HoldsAnyValue() public {
         bucket.checkpoint(type(uint256).max, type(uint256).max);
         assertEq(bucket.left, type(uint128).max);
         assertEq(bucket.base, type(uint128).max);

@@ -31,7 +31,7 @@ contract RolesTest is BasketWorld {
     // the matrix
 
     /// @dev Every state-changing function of the guard and of the vault's configuration, for every role and a stranger.
-    function test_matrix() public {
+    function test_C1_matrix() public {
         address[5] memory callers = [owner, curator, keeper, sentinel, alice];
         Row[] memory rows = _guardRows();
         for (uint256 i; i < rows.length; ++i) {
@@ -103,7 +103,7 @@ contract RolesTest is BasketWorld {
 
     // the timelock
 
-    function test_timelock_HoldsADay() public {
+    function test_C4_timelock_HoldsADay() public {
         bytes memory data = abi.encodeCall(guard.addKeeper, (bob));
         vm.startPrank(curator);
         guard.submit(data);
@@ -125,7 +125,7 @@ contract RolesTest is BasketWorld {
         vm.stopPrank();
     }
 
-    function test_timelock_CanBeRevokedByASentinel() public {
+    function test_C4_timelock_CanBeRevokedByASentinel() public {
         bytes memory data = abi.encodeCall(guard.addKeeper, (bob));
         vm.prank(curator);
         guard.submit(data);
@@ -196,7 +196,7 @@ contract RolesTest is BasketWorld {
         }
     }
 
-    function test_timelock_CoversTheVaultsOwnConfiguration() public {
+    function test_C4_timelock_CoversTheVaultsOwnConfiguration() public {
         bytes memory data = abi.encodeCall(vault.setWeights, (_weights(5_000, 5_000, 0), 50));
         vm.startPrank(curator);
         guard.submit(data);
@@ -221,7 +221,7 @@ contract RolesTest is BasketWorld {
         assertEq(guard.pendingOwner(), address(0));
     }
 
-    function test_limits_TightenAtOnceAndWidenAfterADay() public {
+    function test_C4_limits_TightenAtOnceAndWidenAfterADay() public {
         Limits memory next = _limits();
         next.maxLossBps = 20;
         next.cooldown = 600;
@@ -248,7 +248,7 @@ contract RolesTest is BasketWorld {
         }
     }
 
-    function test_limits_HaveHardMaxima() public {
+    function test_C4_limits_HaveHardMaxima() public {
         Limits[7] memory wide;
         for (uint256 i; i < 7; ++i) {
             wide[i] = _limits();

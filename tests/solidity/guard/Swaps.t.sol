@@ -83,27 +83,27 @@ contract SwapsTest is BasketWorld {
         token1.mint(address(pool), 10_000);
     }
 
-    function test_refuses_APoolThatAsksForMore() public {
+    function test_C32_refuses_APoolThatAsksForMore() public {
         pool.tell(1_001, 1, 1_000, 500, 500);
         _refused(abi.encodeWithSelector(InputNotConsumed.selector, address(pool), 1_001, 1_000));
     }
 
-    function test_refuses_APoolThatAsksTwice() public {
+    function test_C32_refuses_APoolThatAsksTwice() public {
         pool.tell(1_000, 2, 1_000, 500, 500);
         _refused(abi.encodeWithSelector(CallbackUnexpected.selector, address(pool)));
     }
 
-    function test_refuses_APoolThatTakesLess() public {
+    function test_C28_refuses_APoolThatTakesLess() public {
         pool.tell(999, 1, 999, 500, 500);
         _refused(abi.encodeWithSelector(InputNotConsumed.selector, address(pool), 999, 1_000));
     }
 
-    function test_refuses_APoolThatSendsLessThanItSays() public {
+    function test_C28_refuses_APoolThatSendsLessThanItSays() public {
         pool.tell(1_000, 1, 1_000, 500, 499);
         _refused(abi.encodeWithSelector(UnexpectedReceipt.selector, address(token1), 499, 500));
     }
 
-    function test_refuses_ACallbackAfterTheSwap() public {
+    function test_C32_refuses_ACallbackAfterTheSwap() public {
         pool.tell(1_000, 1, 1_000, 500, 500);
         assertEq(_swap(), 500);
         vm.prank(address(pool));
@@ -112,7 +112,7 @@ contract SwapsTest is BasketWorld {
     }
 
     /// @dev A pool that never asks for its input is not believed to have had it later either.
-    function test_refuses_ACallbackThatWasNotUsed() public {
+    function test_C32_refuses_ACallbackThatWasNotUsed() public {
         pool.tell(0, 0, 1_000, 500, 500);
         assertEq(_swap(), 500);
         vm.prank(address(pool));
@@ -120,7 +120,7 @@ contract SwapsTest is BasketWorld {
         swapper.uniswapV3SwapCallback(1_000, -1, "");
     }
 
-    function test_wraps_AStringAndPassesATypedError() public {
+    function test_C40_wraps_AStringAndPassesATypedError() public {
         vm.expectRevert(
             abi.encodeWithSelector(
                 ExternalCallFailed.selector, address(pool), abi.encodeWithSignature("Error(string)", "sells token1")
@@ -155,7 +155,7 @@ contract SwapsTest is BasketWorld {
         new Guard(setup);
     }
 
-    function test_guard_RefusesToTradeWithAnEmptyPool() public {
+    function test_C18_guard_RefusesToTradeWithAnEmptyPool() public {
         GuardSetup memory setup = _guardSetup(_basketTokens());
         setup.venues[0] = Venue(V3, address(pool));
         _openFor(setup);

@@ -19,21 +19,21 @@ contract RangeAmountsTest is Markets {
         return TickPrice.sqrtX96Up(tick);
     }
 
-    function test_refuses_TicksOutOfRange() public {
+    function test_C35_refuses_TicksOutOfRange() public {
         vm.expectRevert(abi.encodeWithSelector(TickOutOfRange.selector, int24(887_273)));
         this.rootAt(887_273);
         vm.expectRevert(abi.encodeWithSelector(TickOutOfRange.selector, int24(-887_273)));
         this.rootAt(-887_273);
     }
 
-    function test_theEndsAreThePools() public view {
+    function test_C35_theEndsAreThePools() public view {
         assertEq(this.rootAt(-887_272), 4295128739);
         assertEq(this.rootAt(887_272), 1461446703485210103287273052203988822378723970342);
         assertEq(this.rootAt(0), 2 ** 96);
     }
 
     /// @dev A pool opened at the root price of a tick is at that tick; one less, and it is at the tick below.
-    function testFuzz_aTickBeginsExactlyAtItsRoot(int24 tick) public {
+    function testFuzz_C35_aTickBeginsExactlyAtItsRoot(int24 tick) public {
         tick = int24(bound(tick, -887_271, 887_271));
         assertEq(_tickOpenedAt(TickPrice.sqrtX96Up(tick)), tick);
         assertEq(_tickOpenedAt(TickPrice.sqrtX96Up(tick) - 1), tick - 1);
@@ -47,7 +47,7 @@ contract RangeAmountsTest is Markets {
     }
 
     /// @dev Any range, any price, any liquidity: what the pool takes and gives back is what we say, to the wei.
-    function testFuzz_amountsAreThePoolsToTheWei(int24 at, int24 lower, int24 upper, uint128 liquidity) public {
+    function testFuzz_C35_amountsAreThePoolsToTheWei(int24 at, int24 lower, int24 upper, uint128 liquidity) public {
         (lower, upper) = _ticks(lower, upper);
         liquidity = uint128(bound(liquidity, 1, 1e24));
         uint160 root = _priceNear(at, lower, upper);
@@ -64,7 +64,7 @@ contract RangeAmountsTest is Markets {
 
     /// @dev The liquidity for two amounts costs no more than them, and no more than one part in 2**32 is left behind
     /// of the scarcer one.
-    function testFuzz_liquidityFitsItsAmounts(int24 at, int24 lower, int24 upper, uint256 x, uint256 y) public {
+    function testFuzz_C35_liquidityFitsItsAmounts(int24 at, int24 lower, int24 upper, uint256 x, uint256 y) public {
         (lower, upper) = _ticks(lower, upper);
         (x, y) = (bound(x, 1e6, 1e24), bound(y, 1e6, 1e24));
         uint160 root = _priceNear(at, lower, upper);

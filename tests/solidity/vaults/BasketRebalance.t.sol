@@ -13,7 +13,7 @@ contract BasketRebalanceTest is BasketWorld {
         _fillBasket();
     }
 
-    function test_rebalance_TellsAndAdvances() public {
+    function test_C13_rebalance_TellsAndAdvances() public {
         Order memory order = _order();
         uint256 nav = vault.nav();
         vm.recordLogs();
@@ -47,7 +47,7 @@ contract BasketRebalanceTest is BasketWorld {
     }
 
     /// @dev What a leg sells of the vault's tokens is charged to the day's turnover, its value rounded up.
-    function testFuzz_rebalance_ChargesTheTurnover(uint256 amount) public {
+    function testFuzz_C11_rebalance_ChargesTheTurnover(uint256 amount) public {
         amount = bound(amount, 1e13, 10e18);
         uint256 budget = vault.guardState().turnoverBudget;
         _rebalance(_legs(_leg(V3, v3UsdcWeth, weth, amount)));
@@ -123,7 +123,7 @@ contract BasketRebalanceTest is BasketWorld {
     }
 
     /// @dev Neither a gain nor a donation buys budget, and a full day gives it all back.
-    function test_lossBudget_RefillsLinearlyToItsCapacity() public {
+    function test_C7_lossBudget_RefillsLinearlyToItsCapacity() public {
         _rebalance(_legs(_leg(V2, v2UsdcWbtc, wbtc, 50e6)));
         uint256 capacity = vault.nav() / 100;
         uint256 left = vault.guardState().lossBudget;
@@ -137,7 +137,7 @@ contract BasketRebalanceTest is BasketWorld {
     }
 
     /// @dev A deposit brings its own part of the budget and no more; an exit takes its part away.
-    function testFuzz_lossBudget_IsPerShare(uint256 deposited, uint256 exited) public {
+    function testFuzz_C7_lossBudget_IsPerShare(uint256 deposited, uint256 exited) public {
         _rebalance(_legs(_leg(V2, v2UsdcWbtc, wbtc, 50e6)));
         uint256 left = vault.guardState().lossBudget;
         uint256 shares = _deposit(bob, bound(deposited, 1e6, 1e15));

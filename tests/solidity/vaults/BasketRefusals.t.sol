@@ -33,7 +33,7 @@ contract BasketRefusalsTest is BasketWorld {
         _refused(_order(), _goodLegs(), abi.encodeWithSelector(IGuardErrors.VaultPaused.selector));
     }
 
-    function test_refuses_AfterTheDeadline() public {
+    function test_C12_refuses_AfterTheDeadline() public {
         Order memory order = _order();
         order.deadline = uint64(block.timestamp - 1);
         _refused(
@@ -45,7 +45,7 @@ contract BasketRefusalsTest is BasketWorld {
         _rebalance(order, _goodLegs());
     }
 
-    function test_refuses_ADeadlineTooFarAhead() public {
+    function test_C12_refuses_ADeadlineTooFarAhead() public {
         Order memory order = _order();
         order.deadline = uint64(block.timestamp + 601);
         _refused(
@@ -55,7 +55,7 @@ contract BasketRefusalsTest is BasketWorld {
         );
     }
 
-    function testFuzz_refuses_AnotherEpoch(uint64 epoch) public {
+    function testFuzz_C13_refuses_AnotherEpoch(uint64 epoch) public {
         Order memory order = _order();
         vm.assume(epoch != order.expectedEpoch);
         uint64 now_ = order.expectedEpoch;
@@ -63,7 +63,7 @@ contract BasketRefusalsTest is BasketWorld {
         _refused(order, _goodLegs(), abi.encodeWithSelector(IGuardErrors.EpochMismatch.selector, now_, epoch));
     }
 
-    function test_refuses_TheSameOrderTwice() public {
+    function test_C13_refuses_TheSameOrderTwice() public {
         Order memory order = _order();
         order.deadline = uint64(block.timestamp + 400);
         _rebalance(order, _goodLegs());
@@ -75,7 +75,7 @@ contract BasketRefusalsTest is BasketWorld {
         );
     }
 
-    function test_refuses_AnotherState() public {
+    function test_C14_refuses_AnotherState() public {
         Order memory order = _order();
         order.expectedStateHash = vault.stateHash();
         feeds[address(weth)].pushRound(3_000e8);
@@ -90,17 +90,17 @@ contract BasketRefusalsTest is BasketWorld {
         _rebalance(order, _goodLegs());
     }
 
-    function test_stateHash_MovesWithHoldings() public {
+    function test_C14_stateHash_MovesWithHoldings() public {
         bytes32 before = vault.stateHash();
         _deposit(bob, 1e6);
         assertNotEq(vault.stateHash(), before);
     }
 
-    function test_refuses_SeventeenLegs() public {
+    function test_C37_refuses_SeventeenLegs() public {
         _refused(_order(), new Leg[](17), abi.encodeWithSelector(IGuardErrors.TooManyLegs.selector, 17, 16));
     }
 
-    function test_refuses_InsideTheCooldown() public {
+    function test_C11_refuses_InsideTheCooldown() public {
         _rebalance(_goodLegs());
         uint256 until = block.timestamp + 300;
         _pass(299);
@@ -113,14 +113,14 @@ contract BasketRefusalsTest is BasketWorld {
 
     // refusals: prices
 
-    function test_refuses_AnUnusablePrice() public {
+    function test_C17_refuses_AnUnusablePrice() public {
         feeds[address(wbtc)].pushRound(0);
         _refused(
             _order(), _goodLegs(), abi.encodeWithSelector(IGuardErrors.PriceNotPositive.selector, address(wbtc), 0)
         );
     }
 
-    function test_refuses_AnUnusablePriceOfAnIntermediateToken() public {
+    function test_C17_refuses_AnUnusablePriceOfAnIntermediateToken() public {
         feeds[address(link)].setDown(true);
         _rebalance(_goodLegs());
         _pass0(301);
@@ -142,14 +142,14 @@ contract BasketRefusalsTest is BasketWorld {
         _refused(_order(), new Leg[](0), abi.encodeWithSelector(NoLegs.selector));
     }
 
-    function test_refuses_APoolNotAllowed() public {
+    function test_C3_refuses_APoolNotAllowed() public {
         address stranger = makeAddr("pool");
         _refusedLeg(
             _leg(V3, stranger, weth, 1e18), abi.encodeWithSelector(IGuardErrors.VenueNotAllowed.selector, stranger)
         );
     }
 
-    function test_refuses_ARemovedPool() public {
+    function test_C3_refuses_ARemovedPool() public {
         vm.prank(sentinel);
         guard.removeVenue(v3UsdcWeth);
         _refusedLeg(_goodLegs()[0], abi.encodeWithSelector(IGuardErrors.VenueNotAllowed.selector, v3UsdcWeth));
@@ -169,7 +169,7 @@ contract BasketRefusalsTest is BasketWorld {
         );
     }
 
-    function test_refuses_APoolAwayFromTheOracle() public {
+    function test_C10_refuses_APoolAwayFromTheOracle() public {
         _push(v3UsdcWeth, weth, 100e18); // 0.6 % of the pool's depth moves its price by 1.2 %
         (bool ok, bytes memory reason) = _try(_goodLegs());
         assertFalse(ok);
@@ -178,7 +178,7 @@ contract BasketRefusalsTest is BasketWorld {
         _rebalance(_goodLegs());
     }
 
-    function test_refuses_APairAwayFromTheOracle() public {
+    function test_C10_refuses_APairAwayFromTheOracle() public {
         _pushV2(v2UsdcWbtc, wbtc, 5e8);
         (bool ok, bytes memory reason) = _try(_legs(_leg(V2, v2UsdcWbtc, wbtc, 1e6)));
         assertFalse(ok);
@@ -206,7 +206,7 @@ contract BasketRefusalsTest is BasketWorld {
 
     /// @dev The limit is exact: a limit of the pool's distance, rounded up to a basis point, lets the leg pass, and one
     /// basis point less does not.
-    function testFuzz_deviation_IsThePoolsToTheBasisPoint(uint256 push, bool up) public {
+    function testFuzz_C10_deviation_IsThePoolsToTheBasisPoint(uint256 push, bool up) public {
         push = bound(push, 1_000e6, 240_000e6);
         if (up) _push(v3UsdcWeth, usdc, push);
         else _push(v3UsdcWeth, weth, push * 1e12 / 3_000);
@@ -240,7 +240,7 @@ contract BasketRefusalsTest is BasketWorld {
         );
     }
 
-    function test_refuses_TooMuchTurnover() public {
+    function test_C11_refuses_TooMuchTurnover() public {
         uint256 most = vault.nav() * 2_500 / 10_000;
         _refusedLeg(
             _leg(V3, v3UsdcWeth, usdc, most + 1),
@@ -248,7 +248,7 @@ contract BasketRefusalsTest is BasketWorld {
         );
     }
 
-    function test_refuses_MoreThanTheDaysTurnover() public {
+    function test_C11_refuses_MoreThanTheDaysTurnover() public {
         Limits memory tight = _limits();
         tight.dailyTurnoverBps = 3_000;
         _tighten(tight);
@@ -305,7 +305,7 @@ contract BasketRefusalsTest is BasketWorld {
         );
     }
 
-    function test_wraps_APoolsOwnError() public {
+    function test_C40_wraps_APoolsOwnError() public {
         // One raw unit of USDC buys nothing of WBTC: the pair refuses with a string.
         (bool ok, bytes memory reason) = _try(_legs(_leg(V2, v2UsdcWbtc, usdc, 1)));
         assertFalse(ok);
@@ -321,7 +321,7 @@ contract BasketRefusalsTest is BasketWorld {
 
     // refusals: the result
 
-    function test_refuses_ToLeaveAPoolAwayFromTheOracle() public {
+    function test_C10_refuses_ToLeaveAPoolAwayFromTheOracle() public {
         Limits memory tight = _limits();
         tight.maxDeviationBps = 5;
         _tighten(tight);
@@ -342,7 +342,7 @@ contract BasketRefusalsTest is BasketWorld {
         _rebalance(order, _goodLegs());
     }
 
-    function test_refuses_TooMuchLoss() public {
+    function test_C6_refuses_TooMuchLoss() public {
         Limits memory tight = _limits();
         tight.maxLossBps = 1;
         _tighten(tight);
@@ -354,7 +354,7 @@ contract BasketRefusalsTest is BasketWorld {
         assertGt(_word(reason, 0), most);
     }
 
-    function test_refuses_TooMuchGain() public {
+    function test_C9_refuses_TooMuchGain() public {
         // The pool pays 90 bps more for WETH than the oracle says: a wrong price somewhere.
         Limits memory tight = _limits();
         tight.maxGainBps = 0;
@@ -365,7 +365,7 @@ contract BasketRefusalsTest is BasketWorld {
         assertEq(bytes4(reason), IGuardErrors.GainTooLarge.selector);
     }
 
-    function test_refuses_MoreThanTheDaysLoss() public {
+    function test_C7_refuses_MoreThanTheDaysLoss() public {
         Limits memory tight = _limits();
         tight.dailyLossBps = 1;
         _tighten(tight);
@@ -399,7 +399,7 @@ contract BasketRefusalsTest is BasketWorld {
         _rebalance(_legs(_leg(V3, v3UsdcWeth, usdc, 3_000e6)));
     }
 
-    function test_refuses_AnUnsolicitedCallback() public {
+    function test_C32_refuses_AnUnsolicitedCallback() public {
         vm.prank(v3UsdcWeth);
         vm.expectRevert(abi.encodeWithSelector(CallbackUnexpected.selector, v3UsdcWeth));
         vault.uniswapV3SwapCallback(1, -1, "");

@@ -58,7 +58,7 @@ contract BasketSharesTest is BasketWorld {
         vm.stopPrank();
     }
 
-    function test_deposit_RefusesAStalePrice() public {
+    function test_C42_deposit_RefusesAStalePrice() public {
         uint256 nav = vault.nav();
         vm.warp(block.timestamp + 3_961);
         bytes memory reason = abi.encodeWithSelector(IGuardErrors.PriceStale.selector, address(usdc), 3_961, 3_960);
@@ -97,7 +97,7 @@ contract BasketSharesTest is BasketWorld {
         vm.stopPrank();
     }
 
-    function test_redeem_RefusesMoreThanIsIdle() public {
+    function test_C42_redeem_RefusesMoreThanIsIdle() public {
         uint256 idle = vault.holdings()[0];
         usdc.mint(address(vault), 1_000_000e6); // a donation is nobody's
         assertEq(vault.maxWithdraw(alice), idle);
@@ -159,7 +159,7 @@ contract BasketSharesTest is BasketWorld {
         assertEq(vault.totalAssets(), expected);
     }
 
-    function test_nav_IgnoresDonations() public {
+    function test_C26_nav_IgnoresDonations() public {
         uint256 nav = vault.nav();
         usdc.mint(address(vault), 1e12);
         weth.mint(address(vault), 1e21);
@@ -168,7 +168,7 @@ contract BasketSharesTest is BasketWorld {
     }
 
     /// @dev The fee stays: a deposit's shares are worth the deposit less the fee, and no holder loses.
-    function testFuzz_deposit_PaysTheEntryFee(uint256 assets) public {
+    function testFuzz_C41_deposit_PaysTheEntryFee(uint256 assets) public {
         assets = bound(assets, 1e6, 5_000_000e6);
         uint256 perShare = _navPerShareX();
         uint256 net = assets - (assets * ENTRY_FEE_BPS + 9_999) / 10_000;
@@ -196,7 +196,7 @@ contract BasketSharesTest is BasketWorld {
 
     /// @dev Every way in and out again, the other way or the same, leaves the user with no more, and the holders with no
     /// less.
-    function testFuzz_roundTrips_NeverProfit(uint256 assets, bool inKindIn, bool inKindOut) public {
+    function testFuzz_C24_roundTrips_NeverProfit(uint256 assets, bool inKindIn, bool inKindOut) public {
         assets = bound(assets, 1, 500_000e6);
         uint256 wealth = _wealth(bob);
         uint256 perShare = _navPerShareX();
@@ -213,7 +213,7 @@ contract BasketSharesTest is BasketWorld {
         assertGe(_navPerShareX(), perShare);
     }
 
-    function testFuzz_withdraw_IsExactAndForTheVault(uint256 assets) public {
+    function testFuzz_C36_withdraw_IsExactAndForTheVault(uint256 assets) public {
         assets = bound(assets, 1, vault.maxWithdraw(alice));
         uint256 perShare = _navPerShareX();
         uint256 expected = vault.previewWithdraw(assets);
@@ -245,7 +245,7 @@ contract BasketSharesTest is BasketWorld {
     }
 
     /// @dev Keeper gone, every feed dead, vault paused.
-    function test_redeemInKind_NeedsNobody() public {
+    function test_C16_redeemInKind_NeedsNobody() public {
         vm.startPrank(sentinel);
         guard.pause();
         guard.removeKeeper(keeper);
@@ -294,7 +294,7 @@ contract BasketSharesTest is BasketWorld {
     }
 
     /// @dev The first depositor cannot take the second one's deposit, whatever he gives the vault.
-    function testFuzz_firstDeposit_CannotBeInflated(uint256 first, uint256 gift, uint256 second) public {
+    function testFuzz_C25_firstDeposit_CannotBeInflated(uint256 first, uint256 gift, uint256 second) public {
         _newBasket();
         (first, gift, second) = (bound(first, 1, 1e9), bound(gift, 0, 1e15), bound(second, 100, 1e12));
         usdc.mint(alice, first);
@@ -309,7 +309,7 @@ contract BasketSharesTest is BasketWorld {
         assertGe(vault.convertToAssets(shares) + 1 + net / 1e6, net);
     }
 
-    function test_decimals_AreEighteenOrAThousandTimesFiner() public {
+    function test_C27_decimals_AreEighteenOrAThousandTimesFiner() public {
         assertEq(vault.decimals(), 18);
         WorldToken[] memory tokens = new WorldToken[](1);
         tokens[0] = weth;
@@ -321,7 +321,7 @@ contract BasketSharesTest is BasketWorld {
 
     // odd tokens
 
-    function test_feeToken_IsRefused() public {
+    function test_C28_feeToken_IsRefused() public {
         FeeToken fee = new FeeToken();
         _openOver(fee);
         fee.mint(bob, 100e18);
@@ -332,7 +332,7 @@ contract BasketSharesTest is BasketWorld {
         vm.stopPrank();
     }
 
-    function test_oldToken_Works() public {
+    function test_C29_oldToken_Works() public {
         OldToken old = new OldToken();
         _openOver(WorldToken(address(old)));
         old.mint(bob, 1_000e6);
@@ -350,7 +350,7 @@ contract BasketSharesTest is BasketWorld {
 
     /// @dev While tokens move, nothing that changes state and nothing that others price from can be entered, and the
     /// ERC-4626 views answer with the valuation accepted before.
-    function test_reentrancy_IsRefusedEverywhere() public {
+    function test_C31_reentrancy_IsRefusedEverywhere() public {
         HookToken hook = new HookToken();
         _openOver(hook);
         hook.mint(bob, 1_000e18);

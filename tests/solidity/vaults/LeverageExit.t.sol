@@ -57,7 +57,7 @@ contract LeverageExitTest is LeverageWorld {
 
     /// @dev For any part, at any time: it costs what was previewed, the health factor does not fall, and those who stay
     /// have no less of anything for a share.
-    function testFuzz_redeemInKind_IsProRata(uint256 shares, uint256 elapsed) public {
+    function testFuzz_C33_redeemInKind_IsProRata(uint256 shares, uint256 elapsed) public {
         vm.warp(block.timestamp + bound(elapsed, 0, 5 * 365 days)); // indices well away from one
         shares = bound(shares, 1, vault.balanceOf(alice));
         (uint256 collateral, uint256 debt) = vault.position();
@@ -79,7 +79,7 @@ contract LeverageExitTest is LeverageWorld {
     }
 
     /// @dev Keeper gone, vault paused, our feed dead: only Aave is asked.
-    function test_redeemInKind_NeedsNoneOfUs() public {
+    function test_C16_redeemInKind_NeedsNoneOfUs() public {
         vm.startPrank(sentinel);
         guard.pause();
         guard.removeKeeper(keeper);
@@ -148,7 +148,7 @@ contract LeverageExitTest is LeverageWorld {
         _act(_deleverMove(debt + 100e6, type(uint256).max, true), _sellLegs(sold));
     }
 
-    function test_redeem_PaysFromIdleOnly() public {
+    function test_C42_redeem_PaysFromIdleOnly() public {
         uint256 idle = vault.holdings()[0];
         assertEq(vault.maxWithdraw(alice), idle);
         vm.prank(alice);

@@ -75,7 +75,7 @@ contract LeverageLenderTest is LeverageWorld {
         _openMarkets();
     }
 
-    function test_callback_IsAnsweredOnce() public {
+    function test_C32_callback_IsAnsweredOnce() public {
         OddLender lender = _openAt(new OddLender(false, false, 1));
         vm.prank(keeper);
         _lever();
@@ -87,7 +87,7 @@ contract LeverageLenderTest is LeverageWorld {
         _lever();
     }
 
-    function test_callback_IsAnsweredToTheLenderOnly() public {
+    function test_C32_callback_IsAnsweredToTheLenderOnly() public {
         OddLender lender = _openAt(new OddLender(true, false, 1));
         address stranger = address(lender.STRANGER());
         vm.prank(keeper);
@@ -95,7 +95,7 @@ contract LeverageLenderTest is LeverageWorld {
         _lever();
     }
 
-    function test_callback_IsNotAnsweredForAnother() public {
+    function test_C32_callback_IsNotAnsweredForAnother() public {
         OddLender lender = _openAt(new OddLender(false, true, 1));
         vm.prank(keeper);
         vm.expectRevert(abi.encodeWithSelector(CallbackUnexpected.selector, address(lender)));

@@ -26,7 +26,7 @@ contract LeverageRebalanceTest is LeverageWorld {
         vault.rebalance(order, _buyLegs(1e6), _leverMove(1e6, true));
     }
 
-    function test_refuses_AnotherState() public {
+    function test_C14_refuses_AnotherState() public {
         Order memory order = _order();
         order.expectedStateHash = vault.stateHash();
         _act(_leverMove(1_000e6, true), _buyLegs(1_000e6));
@@ -61,7 +61,7 @@ contract LeverageRebalanceTest is LeverageWorld {
         }
     }
 
-    function test_refuses_TurnoverAboveAHalfOfGrossAssets() public {
+    function test_C11_refuses_TurnoverAboveAHalfOfGrossAssets() public {
         (uint256 collateral,) = vault.position();
         Limits memory tight = _limits();
         tight.maxTurnoverBps = 2_000;
@@ -75,7 +75,7 @@ contract LeverageRebalanceTest is LeverageWorld {
         );
     }
 
-    function test_refuses_ToLeverBelowTheFloor() public {
+    function test_C33_refuses_ToLeverBelowTheFloor() public {
         HealthLimits memory next = _healthLimits();
         next.floor = 2.4e18;
         vm.prank(curator);
@@ -98,14 +98,14 @@ contract LeverageRebalanceTest is LeverageWorld {
         );
     }
 
-    function test_refuses_ToDeleverAboveTheCeiling() public {
+    function test_C33_refuses_ToDeleverAboveTheCeiling() public {
         (bool ok, bytes memory reason) = _try(_deleverMove(0, 40e18, false), _sellLegs(40e18));
         assertFalse(ok);
         assertEq(bytes4(reason), IGuardErrors.HealthFactorTooHigh.selector);
         assertEq(_word(reason, 1), CEILING);
     }
 
-    function test_refuses_ADeleverThatDoesNotStrengthen() public {
+    function test_C33_refuses_ADeleverThatDoesNotStrengthen() public {
         // Collateral leaves for the idle side and no debt is paid.
         (bool ok, bytes memory reason) = _try(_deleverMove(0, 1e18, false), new Leg[](0));
         assertFalse(ok);
@@ -128,7 +128,7 @@ contract LeverageRebalanceTest is LeverageWorld {
     }
 
     /// @dev A refusal inside the flash loan comes through Aave as itself.
-    function test_passesOn_ATypedErrorThroughTheFlashLoan() public {
+    function test_C40_passesOn_ATypedErrorThroughTheFlashLoan() public {
         Leg[] memory legs = _buyLegs(10_000e6);
         legs[0].minOut = 4e18;
         (bool ok, bytes memory reason) = _try(_leverMove(10_000e6, true), legs);
@@ -136,7 +136,7 @@ contract LeverageRebalanceTest is LeverageWorld {
         assertEq(bytes4(reason), OutputTooSmall.selector);
     }
 
-    function test_refuses_APausedReserveWhole() public {
+    function test_C33_refuses_APausedReserveWhole() public {
         configurator.setReservePause(address(usdc), true);
         bytes32 before = vault.stateHash();
         (bool ok, bytes memory reason) = _try(_deleverMove(10_000e6, 4e18, true), _sellLegs(4e18));
@@ -145,7 +145,7 @@ contract LeverageRebalanceTest is LeverageWorld {
         assertEq(vault.stateHash(), before);
     }
 
-    function test_refuses_AnUnsolicitedFlashLoan() public {
+    function test_C32_refuses_AnUnsolicitedFlashLoan() public {
         bytes memory params = abi.encode(new Leg[](0), _leverMove(1e6, true));
         vm.expectRevert(abi.encodeWithSelector(CallbackUnexpected.selector, address(this)));
         vault.executeOperation(address(usdc), 1e6, 0, address(vault), params);
@@ -220,7 +220,7 @@ contract LeverageRebalanceTest is LeverageWorld {
     }
 
     /// @dev Debt that lies idle costs interest outside of every budget: a stolen key could let it run.
-    function test_refuses_ToBorrowWhatItDoesNotSell() public {
+    function test_C8_refuses_ToBorrowWhatItDoesNotSell() public {
         bytes memory unsold = abi.encodeWithSelector(BorrowedUnsold.selector, 1_000e6);
         _refused(_leverMove(10_000e6, true), _buyLegs(9_000e6), unsold);
         _refused(_leverMove(10_000e6, false), _buyLegs(9_000e6), unsold);
@@ -283,7 +283,7 @@ contract LeverageRebalanceTest is LeverageWorld {
     }
 
     /// @dev Value moves only by what the pool and the flash loan cost, and the budget is charged exactly that.
-    function testFuzz_rebalance_ChargesTheLoss(uint256 amount) public {
+    function testFuzz_C7_rebalance_ChargesTheLoss(uint256 amount) public {
         amount = bound(amount, 1e6, 100_000e6);
         (uint256 nav, uint256 budget) = (vault.nav(), vault.guardState().lossBudget);
         _act(_leverMove(amount, true), _buyLegs(amount));

@@ -121,6 +121,14 @@ contract LeverageRescueTest is LeverageWorld {
         configurator.setEModeCategory(E_MODE, 9_000, 9_300, 10_600, address(0), "both");
         (, most) = vault.urgentBudget();
         assertEq(most, 150);
+        // A category that has gone, or whose getter has, stops no rescue.
+        bytes memory getter = abi.encodeWithSignature("getEModeCategoryData(uint8)", E_MODE);
+        vm.mockCall(address(aave), getter, abi.encode(32, 0, 0, 0, 0, 160, 0));
+        (, most) = vault.urgentBudget();
+        assertEq(most, 150);
+        vm.mockCallRevert(address(aave), getter, "gone");
+        (, most) = vault.urgentBudget();
+        assertEq(most, 150);
     }
 
     function test_C11_refuses_ToEndAboveTheCeiling() public {
@@ -327,7 +335,7 @@ contract LeverageRescueTest is LeverageWorld {
 
     /// @dev 1 wei of another asset, supplied in the vault's name, and that asset's loan-to-value set to zero: Aave then lets
     /// nothing but that asset be withdrawn. Anyone can undo it.
-    function test_unpledge_FreesTheExitsFromAGift() public {
+    function test_C16_unpledge_FreesTheExitsFromAGift() public {
         usdc.mint(bob, 1e6);
         vm.startPrank(bob);
         usdc.approve(address(aave), 1e6);

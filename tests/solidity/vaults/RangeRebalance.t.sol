@@ -45,7 +45,7 @@ contract RangeRebalanceTest is RangeWorld {
         _refused(_order(), _noLegs(), _round(HALF), abi.encodeWithSelector(IGuardErrors.VaultPaused.selector));
     }
 
-    function test_refuses_AfterTheDeadline() public {
+    function test_C12_refuses_AfterTheDeadline() public {
         Order memory order = _order();
         order.deadline = uint64(block.timestamp - 1);
         bytes memory reason =
@@ -53,7 +53,7 @@ contract RangeRebalanceTest is RangeWorld {
         _refused(order, _noLegs(), _round(HALF), reason);
     }
 
-    function test_refuses_TheSameOrderTwice() public {
+    function test_C13_refuses_TheSameOrderTwice() public {
         Order memory order = _order();
         _rebalance(_noLegs(), _round(HALF));
         bytes memory reason =
@@ -61,7 +61,7 @@ contract RangeRebalanceTest is RangeWorld {
         _refused(order, _noLegs(), _round(HALF), reason);
     }
 
-    function test_refuses_AnotherState() public {
+    function test_C14_refuses_AnotherState() public {
         Order memory order = _order();
         order.expectedStateHash = vault.stateHash();
         _join(bob, SEED / 10);
@@ -72,7 +72,7 @@ contract RangeRebalanceTest is RangeWorld {
         _refused(order, _noLegs(), _round(HALF), reason);
     }
 
-    function test_refuses_InsideTheCooldown() public {
+    function test_C11_refuses_InsideTheCooldown() public {
         _rebalance(_noLegs(), _round(HALF));
         uint256 until = block.timestamp + 300;
         _pass(299);
@@ -82,7 +82,7 @@ contract RangeRebalanceTest is RangeWorld {
         _rebalance(_noLegs(), _round(HALF));
     }
 
-    function test_refuses_AnUnusablePrice() public {
+    function test_C17_refuses_AnUnusablePrice() public {
         feeds[address(weth)].pushRound(0);
         bytes memory reason = abi.encodeWithSelector(IGuardErrors.PriceNotPositive.selector, address(weth), 0);
         _refused(_order(), _noLegs(), _round(HALF), reason);
@@ -93,7 +93,7 @@ contract RangeRebalanceTest is RangeWorld {
         _refused(_order(), _noLegs(), _round(HALF), abi.encodeWithSelector(IGuardErrors.EmptyVault.selector));
     }
 
-    function test_refuses_TooMuchTurnover() public {
+    function test_C11_refuses_TooMuchTurnover() public {
         uint256 amount = vault.nav() * 26 / 100;
         (bool ok, bytes memory reason) = _try(_legs(_leg(V3, address(pool), usdc, amount)), _round(HALF));
         assertFalse(ok);
@@ -109,7 +109,7 @@ contract RangeRebalanceTest is RangeWorld {
         _refused(_order(), _noLegs(), _round(HALF), reason);
     }
 
-    function test_refuses_APoolAwayFromTheOracle() public {
+    function test_C10_refuses_APoolAwayFromTheOracle() public {
         _push(address(pool), weth, 200e18);
         (bool ok, bytes memory reason) = _try(_noLegs(), _round(HALF));
         assertFalse(ok);
@@ -117,7 +117,7 @@ contract RangeRebalanceTest is RangeWorld {
     }
 
     /// @dev The legs themselves push the pool away: the mint after them is refused, whatever comes later.
-    function test_refuses_ToMintWhereTheLegsPushedThePool() public {
+    function test_C10_refuses_ToMintWhereTheLegsPushedThePool() public {
         Limits memory tight = _limits();
         tight.maxDeviationBps = 5;
         vm.prank(curator);
@@ -134,7 +134,7 @@ contract RangeRebalanceTest is RangeWorld {
         _refused(_order(), _noLegs(), move, reason);
     }
 
-    function testFuzz_refuses_TicksThatAreNotAligned(int24 lower, int24 upper) public {
+    function testFuzz_C35_refuses_TicksThatAreNotAligned(int24 lower, int24 upper) public {
         RangeMove memory move = _round(HALF);
         move.tickLower += int24(bound(lower, 0, 9));
         move.tickUpper += int24(bound(upper, 0, 9));
@@ -143,7 +143,7 @@ contract RangeRebalanceTest is RangeWorld {
         _refused(_order(), _noLegs(), move, reason);
     }
 
-    function test_refuses_AWidthOutOfBounds() public {
+    function test_C35_refuses_AWidthOutOfBounds() public {
         _refused(
             _order(),
             _noLegs(),
@@ -159,7 +159,7 @@ contract RangeRebalanceTest is RangeWorld {
         _rebalance(_noLegs(), _round(100));
     }
 
-    function testFuzz_refuses_ARangeAwayFromThePrice(int24 shift) public {
+    function testFuzz_C35_refuses_ARangeAwayFromThePrice(int24 shift) public {
         shift = int24(bound(shift, HALF + 20, 50_000)) / 10 * 10;
         RangeMove memory move = _round(HALF);
         for (uint256 i; i < 2; ++i) {
@@ -193,7 +193,7 @@ contract RangeRebalanceTest is RangeWorld {
         assertEq(bytes4(reason), IGuardErrors.NavBelowMinimum.selector);
     }
 
-    function test_refuses_ALossOverTheCap() public {
+    function test_C6_refuses_ALossOverTheCap() public {
         Limits memory tight = _limits();
         tight.maxLossBps = 1;
         vm.prank(curator);
@@ -220,7 +220,7 @@ contract RangeRebalanceTest is RangeWorld {
         vault.setWidth(300, 200);
     }
 
-    function test_setWidth_WaitsADay() public {
+    function test_C4_setWidth_WaitsADay() public {
         vm.prank(curator);
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.NotSubmitted.selector, vault.setWidth.selector));
         vault.setWidth(10, 30_000);
@@ -245,7 +245,7 @@ contract RangeRebalanceTest is RangeWorld {
         new RangeVault(setup);
     }
 
-    function test_refuses_ACallbackNobodyAskedFor() public {
+    function test_C32_refuses_ACallbackNobodyAskedFor() public {
         vm.expectRevert(abi.encodeWithSelector(CallbackUnexpected.selector, address(this)));
         vault.uniswapV3MintCallback(1, 1, "");
         vm.prank(address(pool));
@@ -316,7 +316,7 @@ contract RangeRebalanceTest is RangeWorld {
     }
 
     /// @dev C-21: the pool's price moved by up to a half either way changes the value by the fees alone.
-    function testFuzz_value_DoesNotFollowThePool(uint256 share, bool up) public {
+    function testFuzz_C21_value_DoesNotFollowThePool(uint256 share, bool up) public {
         share = bound(share, 1, 5_000);
         uint256 navBefore = vault.nav();
         (uint160 root,) = pool.slot0();
@@ -330,7 +330,7 @@ contract RangeRebalanceTest is RangeWorld {
     }
 
     /// @dev Every wei that the vault says it has is there: what it holds, and what its entry in the pool owes it.
-    function testFuzz_feesAreWhatThePoolPays(uint256 dollars, uint8 times) public {
+    function testFuzz_C35_feesAreWhatThePoolPays(uint256 dollars, uint8 times) public {
         dollars = bound(dollars, 1_000, 5_000_000);
         for (uint256 i; i <= times % 4; ++i) {
             _trade(dollars);
@@ -345,7 +345,7 @@ contract RangeRebalanceTest is RangeWorld {
     }
 
     /// @dev C-26: tokens sent to the vault, and liquidity added to its entry in the pool, change nothing, now or later.
-    function testFuzz_donationsChangeNothing(uint128 liquidity, uint256 amount) public {
+    function testFuzz_C26_donationsChangeNothing(uint128 liquidity, uint256 amount) public {
         liquidity = uint128(bound(liquidity, 1, 1e18));
         amount = bound(amount, 1, 1e12);
         (int24 lower, int24 upper, uint128 own) = vault.range();

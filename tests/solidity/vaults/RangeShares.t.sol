@@ -187,7 +187,7 @@ contract RangeSharesTest is RangeWorld {
     }
 
     /// @dev C-36: the smallest share costs a whole unit of everything that there is any of, liquidity too.
-    function test_deposit_RoundsEverythingUp() public {
+    function test_C36_deposit_RoundsEverythingUp() public {
         _rebalance(_noLegs(), _round(HALF));
         uint256[] memory held = vault.holdings();
         assertGt(held[0] + held[1], 0, "something must be idle");
@@ -204,7 +204,7 @@ contract RangeSharesTest is RangeWorld {
     }
 
     /// @dev C-36: an exit is rounded down in each of its parts: liquidity, idle tokens and fees.
-    function test_redeem_RoundsEverythingDown() public {
+    function test_C36_redeem_RoundsEverythingDown() public {
         uint256[] memory held = vault.holdings();
         (,, uint128 before) = vault.range();
         uint256 supply = vault.totalSupply() + 1_000;
@@ -219,7 +219,7 @@ contract RangeSharesTest is RangeWorld {
     }
 
     /// @dev C-24: in and out at once never pays, in either token; what it costs is wei while no fee was there to lock.
-    function testFuzz_inAndOut_NeverProfits(uint256 shares, uint256 dollars, uint256 wait) public {
+    function testFuzz_C24_inAndOut_NeverProfits(uint256 shares, uint256 dollars, uint256 wait) public {
         shares = bound(shares, 1, 1e24);
         _trade(bound(dollars, 1, 5_000_000));
         if (wait % 2 == 1) {
@@ -234,7 +234,7 @@ contract RangeSharesTest is RangeWorld {
     }
 
     /// @dev Out and in again for the same shares never pays either.
-    function testFuzz_outAndIn_NeverProfits(uint256 shares, uint256 dollars) public {
+    function testFuzz_C24_outAndIn_NeverProfits(uint256 shares, uint256 dollars) public {
         shares = bound(shares, 1, SEED);
         _trade(bound(dollars, 1, 5_000_000));
         if (shares == SEED) return; // the last one out seeds anew
@@ -257,7 +257,7 @@ contract RangeSharesTest is RangeWorld {
     }
 
     /// @dev C-22: in before a harvest and out after it, whatever the fees: the attacker is not richer, in any token.
-    function testFuzz_aHarvestCannotBeSandwiched(uint256 shares, uint256 dollars, uint256 wait) public {
+    function testFuzz_C22_aHarvestCannotBeSandwiched(uint256 shares, uint256 dollars, uint256 wait) public {
         shares = bound(shares, 1e6, 100 * SEED);
         wait = bound(wait, 0, 1_800);
         for (uint256 i; i < 3; ++i) {
@@ -291,7 +291,7 @@ contract RangeSharesTest is RangeWorld {
     }
 
     /// @dev Collected fees reach the leaver only as they unlock, linearly over the hour.
-    function test_collectedFeesUnlockOverAnHour() public {
+    function test_C22_collectedFeesUnlockOverAnHour() public {
         for (uint256 i; i < 5; ++i) {
             _trade(3_000_000);
         }
@@ -311,7 +311,7 @@ contract RangeSharesTest is RangeWorld {
     }
 
     /// @dev C-25: an attacker who seeds with dust and donates cannot take what the next one brings.
-    function testFuzz_inflationDoesNotPay(uint256 donation, uint256 dollars) public {
+    function testFuzz_C25_inflationDoesNotPay(uint256 donation, uint256 dollars) public {
         _newRange(usdc, weth);
         usdc.mint(bob, 1);
         weth.mint(bob, 1);
@@ -329,7 +329,7 @@ contract RangeSharesTest is RangeWorld {
     // C-16
 
     /// @dev Nobody is needed: paused, the feeds dead, the keeper gone, the pool struck from the list and pushed away.
-    function test_exit_NeedsNobody() public {
+    function test_C16_exit_NeedsNobody() public {
         for (uint256 i; i < 3; ++i) {
             _trade(1_000_000);
         }

@@ -315,8 +315,8 @@ GUARDS: tuple[tuple[str, str, Callable[[Case], str]], ...] = (
 )
 
 
-HOUSEKEEPING = frozenset(("C-11", "C-6", "K-33", "C-7", "C-11t", "C-11d"))
-"""Guards that a rescue is exempt from."""
+HOUSEKEEPING = frozenset(("C-11", "C-6", "K-33", "C-7", "C-9", "C-11t", "C-11d"))
+"""Guards that a rescue is exempt from; it may meet a market that has come back before the oracle has."""
 RESCUES = frozenset(("C-11u", "C-11b"))
 """Guards in their place."""
 

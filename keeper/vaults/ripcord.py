@@ -52,11 +52,8 @@ def pulled(vault: LeverageVault, snapshot: Snapshot, plan: Plan, timestamp: Time
 
 
 def _room(vault: LeverageVault, after: Prediction) -> int:
-    """What could have been lost besides. Raises Refusal when more was lost than may be, and on a suspicious gain."""
+    """What could have been lost besides. Raises Refusal when more was lost than may be."""
     loss = max(0, after.nav_before - after.nav_after)
-    gain, most_gain = after.nav_after - after.nav_before, bps_down(after.nav_before, vault.limits.max_gain)
-    if gain > most_gain:
-        raise Refusal("C-9", f"it would gain {gain}, more than {most_gain} means a wrong price")
     share = bps_down(after.repaid_raw, vault.rescue.most_loss)
     if loss > share:
         raise Refusal("C-11u", f"it would lose {loss}, at most {share} for the debt it repays may be")

@@ -163,6 +163,7 @@ class Keeper:
             reports.append(report)
             if report.outcome is not None:
                 if report.outcome.status in OPEN:
+                    waiting += self._looked_at_before(waiting, reports) if allowed == "everything" else []
                     allowed = "rescues"
                 snapshot = None
         if self._last is not None:
@@ -314,6 +315,12 @@ class Keeper:
         """Whether an intent of this key is unresolved."""
         mine = self.journal.intents.unsettled(self.node.chain_id, self.config.key.address)
         return any(intent.state in UNRESOLVED for intent in mine)
+
+    def _looked_at_before(self, waiting: list[str], reports: list[Report]) -> list[str]:
+        """Levered vaults to look at once more, since what this tick waited for has become late: none acted in it."""
+        acted = {one.name for one in reports if one.outcome is not None}
+        levered = (mandate.name for mandate in self.bound.mandates if isinstance(mandate.goal, HealthGoal))
+        return [name for name in levered if name not in acted and name not in waiting]
 
     def _ordered(self, names: list[str], snapshot: Snapshot) -> list[str]:
         def rank(name: str) -> tuple[bool, bool]:

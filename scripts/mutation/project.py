@@ -104,12 +104,11 @@ class Project:
 
     def suites(self) -> list[Suite]:
         """The test contracts of the project, as they were built last."""
+        names = {path.name for path in self.files if path.name.endswith(".t.sol")}
         found = []
         for built in sorted((self.folder / "out").glob("*.t.sol/*Test.json")):
             abi = json.loads(built.read_text())["abi"]
-            if (self.folder / DRIVER).name != built.parent.name and any(
-                e.get("name", "").startswith("test") for e in abi
-            ):
+            if built.parent.name in names and any(entry.get("name", "").startswith("test") for entry in abi):
                 found.append(Suite(f"{built.parent.name}:{built.stem}", tuple(abi)))
         return found
 

@@ -86,7 +86,7 @@ contract LeverageIncidentsTest is LeverageWorld {
         guard.removeKeeper(keeper);
         guard.pause();
         vm.stopPrank();
-        _fall(1_260e8);
+        _fallTo(1_260e8);
         uint256 health = vault.healthFactor();
         assertLt(health, RIPCORD);
         (, uint256 debt) = vault.position();

@@ -6,12 +6,8 @@ mutant is chosen, so that what only a constructor would show stays alive: that i
 
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
 PATH = "tests/solidity/Mutants.t.sol"
 DRAWS = 3  # sets of arguments for a fuzz test
@@ -36,6 +32,14 @@ contract MutantsTest is Test {
         }
     }
 
+    function _open(string memory artefact, bool prepares) private {
+        address suite = vm.deployCode(artefact);
+        (bool ok,) = suite.call(abi.encodeWithSignature("setUp()"));
+        require(ok || !prepares, artefact);
+        suites.push(suite);
+        starts.push(vm.getBlockTimestamp());
+    }
+
     function _try(uint256 id) private {
         vm.prevrandao(bytes32(id));
         for (uint256 i; i < cases.length; ++i) {
@@ -54,36 +58,27 @@ contract MutantsTest is Test {
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A test contract: `artefact` as forge names it, and its ABI."""
+    """A test contract: `artefact` as forge names it, and the selector of every function by its signature."""
 
     artefact: str
-    abi: tuple[dict[str, Any], ...]
+    methods: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.artefact.split(":")[1]
 
 
-def source(suites: Sequence[Suite], numbers: Iterable[int], left_out: Mapping[str, object]) -> str:
+def source(suites: Sequence[Suite], numbers: Iterable[int], left_out: Collection[str]) -> str:
     """The driver's text: `test_m0` tries no mutant and must pass. `left_out`: tests that do not run in here."""
-    lines = ["    function setUp() public {"]
-    bodies = []
-    for at, suite in enumerate(suites):
-        name = suite.artefact.split(":")[1]
-        lines.append(f"        _open{at}();")
-        body = [
-            f"    function _open{at}() private {{",
-            f'        address suite = vm.deployCode("{suite.artefact}");',
-            '        (bool ok,) = suite.call(abi.encodeWithSignature("setUp()"));',
-            f'        require(ok, "{name}.setUp");' if _has_set_up(suite) else "        ok;",
-            "        suites.push(suite);",
-            "        starts.push(vm.getBlockTimestamp());",
-            *(
-                f'        cases.push(Case({at}, "{name}.{test}", hex"{data.hex()}"));'
-                for test, data in _calls(suite)
-                if f"{name}.{test}" not in left_out
-            ),
-            "    }",
-            "",
-        ]
-        bodies += body
-    lines += ["    }", "", *bodies]
+    opened = [f'_open("{suite.artefact}", {str("setUp()" in suite.methods).lower()});' for suite in suites]
+    # The cheap ones first: those that draw nothing.
+    called = sorted(
+        (bool(types), at, f"{suite.name}.{test}", data)
+        for at, suite in enumerate(suites)
+        for test, types, data in _calls(suite)
+    )
+    cases = [f'cases.push(Case({at}, "{test}", hex"{data}"));' for _, at, test, data in called if test not in left_out]
+    lines = ["    function setUp() public {", *(f"        {line}" for line in (*opened, *cases)), "    }", ""]
     lines += [f"    function test_m{number}() external {{ _try({number}); }}" for number in (0, *numbers)]
     return HEAD + "\n".join(lines) + "\n}\n"
 
@@ -96,52 +91,31 @@ def failures(output: str) -> dict[int, str]:
     return found
 
 
-def _has_set_up(suite: Suite) -> bool:
-    return any(entry.get("name") == "setUp" for entry in suite.abi)
+def _calls(suite: Suite) -> Iterable[tuple[str, tuple[str, ...], str]]:
+    """Every test with its types and its calldata, those with arguments several times, where they can be drawn."""
+    for signature, selector in suite.methods.items():
+        test, _, inside = signature.removesuffix(")").partition("(")
+        types = tuple(re.findall(r"[a-z0-9]+(?:\[\d*\])?", inside))
+        if not test.startswith("test"):
+            continue
+        for draw in range(DRAWS if types else 1):
+            words = [_word(kind, random.Random(f"{signature} {draw} {at}")) for at, kind in enumerate(types)]
+            if None not in words:
+                yield test, types, selector + "".join(str(word) for word in words)
 
 
-def _calls(suite: Suite) -> list[tuple[str, bytes]]:
-    """Every test with its calldata, the cheap ones first: those without arguments."""
-    tests = [entry for entry in suite.abi if entry["type"] == "function" and entry["name"].startswith("test")]
-    plain = [(entry["name"], keccak(text=f"{entry['name']}()")[:4]) for entry in tests if not entry["inputs"]]
-    drawn = [
-        (
-            entry["name"],
-            keccak(text=f"{entry['name']}({','.join(kinds)})")[:4] + _words(kinds, f"{entry['name']}{draw}"),
-        )
-        for entry in tests
-        if (kinds := [_kind(part) for part in entry["inputs"]])
-        for draw in range(DRAWS)
-    ]
-    return plain + drawn
-
-
-def _kind(part: dict[str, Any]) -> str:
-    if not part["type"].startswith("tuple"):
-        return str(part["type"])
-    return f"({','.join(_kind(component) for component in part['components'])}){part['type'].removeprefix('tuple')}"
-
-
-def _words(kinds: Sequence[str], seed: str) -> bytes:
-    draw = random.Random(seed)
-    return encode(kinds, [_value(kind, draw) for kind in kinds])
-
-
-def _value(kind: str, draw: random.Random) -> Any:
-    if array := re.fullmatch(r"(.*)\[(\d*)\]", kind):
-        return [_value(array[1], draw) for _ in range(int(array[2] or 3))]
-    if kind.startswith("("):
-        return tuple(_value(part, draw) for part in kind.strip("()").split(","))
+def _word(kind: str, draw: random.Random) -> str | None:
+    """Hexadecimal digits of a value of a static type; tuples are their parts in a row. None for a dynamic one."""
+    if array := re.fullmatch(r"(\w+)\[(\d+)\]", kind):
+        return "".join(_word(array[1], draw) or "" for _ in range(int(array[2])))
     if kind == "bool":
-        return draw.random() < 0.5
-    if kind == "address":
-        return f"0x{draw.randrange(1, 2**160):040x}"
-    sized = re.fullmatch(r"(u?int|bytes)(\d+)", kind)
+        return f"{draw.randrange(2):064x}"
+    sized = re.fullmatch(r"(u?int|bytes)(\d+)", "uint160" if kind == "address" else kind)
     if sized is None:
-        raise ValueError(f"no argument is drawn for a {kind}")
-    bits = int(sized[2])
+        return None
+    size = int(sized[2])
     if sized[1] == "bytes":
-        return draw.randbytes(bits)
+        return draw.randbytes(size).hex().ljust(64, "0")
     if sized[1] == "int":
-        return draw.randrange(-(2 ** (bits - 1)), 2 ** (bits - 1))
-    return draw.randrange(2 ** draw.randrange(1, bits + 1))
+        return f"{draw.randrange(-(2 ** (size - 1)), 2 ** (size - 1)) % 2**256:064x}"
+    return f"{draw.randrange(2 ** draw.randrange(1, size + 1)):064x}"

@@ -107,14 +107,14 @@ class Project:
         names = {path.name for path in self.files if path.name.endswith(".t.sol")}
         found = []
         for built in sorted((self.folder / "out").glob("*.t.sol/*Test.json")):
-            abi = json.loads(built.read_text())["abi"]
-            if built.parent.name in names and any(entry.get("name", "").startswith("test") for entry in abi):
-                found.append(Suite(f"{built.parent.name}:{built.stem}", tuple(abi)))
+            methods = json.loads(built.read_text())["methodIdentifiers"]
+            if built.parent.name in names and any(signature.startswith("test") for signature in methods):
+                found.append(Suite(f"{built.parent.name}:{built.stem}", methods))
         return found
 
     def drive(self, numbers: Sequence[int]) -> dict[int, Killed]:
         """The mutants that one run of all tests, in a world made before, already sees."""
-        suites, left_out = self.suites(), dict[str, object]()
+        suites, left_out = self.suites(), set[str]()
         while True:
             (self.folder / DRIVER).write_text(driver.source(suites, numbers, left_out))
             done = self._forge("test", "-j", str(self.jobs), "--fuzz-runs", "1", timeout=3_600)
@@ -123,7 +123,7 @@ class Project:
                 break
             if failures.get(0) in left_out or 0 not in failures:
                 raise RuntimeError(f"the driver does not run:\n{done.stdout[-3_000:]}{done.stderr[-2_000:]}")
-            left_out[failures[0]] = None
+            left_out.add(failures[0])
         (self.folder / DRIVER).unlink()
         return {number: Killed(*_split(reason)) for number, reason in failures.items()}
 

@@ -98,10 +98,13 @@ def _once(settings: Config, key: Signer | None, live: bool, console: Console, ti
         if live:
             keeper.reconcile(allowed)
         reports = keeper.tick(live, allowed)
-    for one in reports:
-        console.print(render_report.report(one))
-        if timings:
-            console.print(render_report.timings(one))
+        for one in reports:
+            console.print(render_report.report(one))
+            if timings:
+                console.print(render_report.timings(one))
+        keeper.study_when_due()
+        for said in keeper.notices():
+            console.print(Text(said, style="yellow"), soft_wrap=True)
     return exits.of_reports(reports)
 
 

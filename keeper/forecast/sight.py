@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keeper.forecast.bars import HOUR_S, Bars, Ticks, clean, from_ohlc, resample, wicks
-from keeper.forecast.contest import REACTIVE
+from keeper.forecast.contest import REACTIVE, first_origin
 from keeper.forecast.ewma import HALF_LIFE_H
 from keeper.forecast.ladder import FLOOR
 from keeper.model import Candles, Knowledge, Series, TokenBelief, Variance
@@ -19,7 +19,7 @@ MIN_SPAN_S = 3_600
 DEAD_S = 95_040
 """A feed that was silent for longer is dead: the longest usual heartbeat, a day, and a tenth."""
 COVERED = 0.9
-"""Candles that know less of the hours asked for than this share are not used."""
+"""Candles that know less of the hours of their own span than this share are not used."""
 BEHIND_H = 3
 """Candles that end longer ago are not used either."""
 SHORT = "too short a history for a model"
@@ -85,9 +85,9 @@ def plain(seen: Seen, stated: float | None, last: float = 0.0, unfitted: str = S
 
 
 def grid(seen: Seen, candles: Candles | None, now: int, keep: int, extremes: bool = True) -> Bars:
-    """The last `keep` hours: of candles, whose ranges are known, where they cover them; else of the feed's prices.
+    """The last `keep` hours: of candles, whose ranges are known, where they reach far enough; else of feed's prices.
 
-    Without `extremes` the latter's highs and lows stay unknown.
+    Far enough is for a fit, or for all of `keep`. Without `extremes` a feed's highs and lows stay unknown.
     """
     last = now // HOUR_S * HOUR_S
     if candles is None or not candles.ends or last - candles.ends[-1] > BEHIND_H * HOUR_S:
@@ -95,7 +95,8 @@ def grid(seen: Seen, candles: Candles | None, now: int, keep: int, extremes: boo
     columns = [np.asarray(c) for c in (candles.ends, candles.opens, candles.highs, candles.lows, candles.closes)]
     usable = (columns[0] > last - keep * HOUR_S) & (columns[0] <= last) & ~wicks(*columns[1:])
     ends, opened, high, low, close = (column[usable] for column in columns)
-    if len(ends) < COVERED * keep:
+    span = (ends[-1] - ends[0]) // HOUR_S + 1 if len(ends) else 0
+    if span < min(keep, first_origin(HORIZONS_H[-1]) + 1) or len(ends) < COVERED * span:
         return resample(seen.ticks, now, keep=keep, extremes=extremes)
     return from_ohlc(ends, opened, high, low, close)
 

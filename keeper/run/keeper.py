@@ -185,6 +185,11 @@ class Keeper:
         self._said += self._studies.adopt(study.study(asked, self.journal, self.foresight.fitted), self, snapshot)
         return self.foresight.now
 
+    def study_when_due(self) -> None:
+        """After a tick: fits anew where the last fit is a day old, or missing; for whoever runs once at a time."""
+        if self._last is not None and self._studies.due(self, self._last):
+            self.study()
+
     def foresee(self, name: str, snapshot: Snapshot) -> Foreseen:
         """What is forecast for one vault at a block, with the records as they stand; rehearses and records nothing."""
         mandate, memory = self.mandate(name), self.memory

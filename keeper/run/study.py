@@ -205,17 +205,21 @@ class Studies:
         elif isinstance(found, Gathered):
             found.keep(keeper.journal, snapshot.chain_id)
             said = (f"the past could not be read whole: {found.trouble}",) if found.trouble else ()
-            fitted = keeper.foresight.fitted
-            refit = fitted is None or snapshot.head.timestamp - fitted.fitted_at >= REFIT_S
-            self.student.start(self.task(snapshot, keeper.foresight, refit), fitted)
+            asked = self.task(snapshot, keeper.foresight, self.due(keeper, snapshot))
+            self.student.start(asked, keeper.foresight.fitted)
         elif found is not None:
             said = self.adopt(found, keeper, snapshot)
         elif not self.student.busy and time.monotonic() >= self._next:
             self._next = time.monotonic() + JUDGE_S
             chain, scans = self._config.chain, keeper.journal.past.scans(snapshot.chain_id)
-            asked = _wanted(snapshot.head.timestamp, scans, ASIDE_S)
-            self.student.start(Errand(chain.urls, chain.id, chain.timeout_s, keeper.bound, asked), None)
+            wanted = _wanted(snapshot.head.timestamp, scans, ASIDE_S)
+            self.student.start(Errand(chain.urls, chain.id, chain.timeout_s, keeper.bound, wanted), None)
         return said
+
+    def due(self, keeper: Believer, snapshot: Snapshot) -> bool:
+        """Whether a new fit is."""
+        fitted = keeper.foresight.fitted
+        return fitted is None or snapshot.head.timestamp - fitted.fitted_at >= REFIT_S
 
     def fetch(self, keeper: Believer, node: Node, days: int) -> Iterator[str]:
         """Gathers `days` of the past, keeping it every FLUSH_S; yields what was found each time."""

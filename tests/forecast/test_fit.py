@@ -12,7 +12,7 @@ from keeper.forecast.believed import annual_volatility
 from keeper.forecast.contest import ALL
 from keeper.forecast.ladder import FLOOR
 from keeper.forecast.sight import DEAD_S, HORIZONS_H
-from keeper.model import Beliefs, History, Series, TokenBelief
+from keeper.model import Beliefs, Candles, History, LevelSeries, Series, TokenBelief
 from keeper.units import SECONDS_PER_YEAR, Timestamp
 from tests.forecast.histories import NOW, STEP, USDC, WBTC, WETH, history, series, stormy
 from tests.forecast.worlds import storms
@@ -208,3 +208,104 @@ def test_correlation_is_of_tokens_that_move_together():
     ((a, b, value),) = beliefs.correlation
     assert {a, b} == {WETH, WBTC}
     assert value == pytest.approx(0.8, abs=0.12)
+
+
+# --- candles: ranges where they are known ----------------------------------------------------------------------------
+
+
+def candled(seed: int, hours: int, token: str = WETH) -> tuple[Series, Candles]:
+    """A feed of hourly closes, and the bars behind them from elsewhere, at another level."""
+    world = storms(hours, seed)
+    ends = tuple(Timestamp(NOW - STEP * k) for k in range(hours - 1, -1, -1))
+    columns = (tuple((7.0 * getattr(world, name)).tolist()) for name in ("opened", "high", "low", "close"))
+    return series(token, world.close), Candles(token, "pool", ends, *columns)
+
+
+@pytest.fixture(scope="module")
+def ranged() -> tuple[History, Beliefs]:
+    (a, b), (c, d) = candled(3, 5_000), candled(4, 5_000, WBTC)
+    made = replace(history(a, c), candles=(b, d))
+    return made, fit(made, models=("ewma", "log-har", "learned", "mean"))
+
+
+def test_candles_lend_their_ranges_and_win_by_them(ranged: tuple[History, Beliefs]):
+    _, beliefs = ranged
+    token = believed(beliefs)
+    assert {f.model for f in token.fits} >= {"log-har", "log-har-range", "regime"}
+    day = {s.model: s.loss for s in token.scores if s.measure == "qlike" and s.horizon_s == 24 * STEP}
+    assert day["log-har-range"] < day["log-har"]
+    assert {f.model for f in beliefs.pooled} == {"learned-range"}
+
+
+def test_a_refresh_of_ranges_says_what_the_fit_said(ranged: tuple[History, Beliefs]):
+    made, beliefs = ranged
+    for was, now in zip(beliefs.tokens, refresh(beliefs, made).tokens, strict=True):
+        refreshed = {v.model for v in now.variances} & {"log-har-range", "learned", "mean", "log-har"}
+        assert refreshed == {"log-har-range", "learned", "mean", "log-har"}
+        for a, b in zip(was.variances, now.variances, strict=True):
+            assert b.variance == pytest.approx(a.variance, rel=1e-6), a.model
+        assert now.regime == was.regime
+
+
+def test_a_tick_refreshes_the_learned_model_too(ranged: tuple[History, Beliefs]):
+    made, beliefs = ranged
+    wilder = []
+    for one in made.candles:
+        shock = tuple(0.02 * k for k in range(1, 7))
+        closes = tuple(one.closes[-1] * math.exp(s) for s in shock)
+        opens = (one.closes[-1], *closes[:-1])
+        ends = tuple(Timestamp(NOW + STEP * (k + 1)) for k in range(6))
+        highs, lows = tuple(1.01 * c for c in closes), tuple(0.99 * o for o in opens)
+        wilder.append(Candles(one.token, one.source, one.ends + ends, one.opens + opens, one.highs + highs,
+                              one.lows + lows, one.closes + closes))  # fmt: skip
+    moved = tuple(
+        Series(s.token, s.timestamps + c.ends[-6:], s.prices + tuple(p / 7.0 for p in c.closes[-6:]))
+        for s, c in zip(made.series, wilder, strict=True)
+    )
+    later = replace(history(*moved, now=NOW + 6 * STEP), candles=tuple(wilder))
+    before, after = (
+        {v.model: v.variance for v in believed(b).variances if v.horizon_s == 24 * STEP}
+        for b in (beliefs, refresh(beliefs, later))
+    )
+    for name in ("log-har-range", "learned", "mean"):
+        assert after[name] > 1.3 * before[name], name
+
+
+def test_candles_that_are_old_short_or_swung_are_not_believed():
+    feed, whole = candled(3, 3_000)
+    known = replace(history(feed), candles=(whole,))
+    columns = ("ends", "opens", "highs", "lows", "closes")
+    late = replace(whole, **{name: getattr(whole, name)[:-5] for name in columns})
+    short = replace(whole, **{name: getattr(whole, name)[-300:] for name in columns})
+    for candles in (late, short):
+        assert fit(replace(known, candles=(candles,))).tokens == fit(history(feed)).tokens
+    highs = list(whole.highs)
+    highs[-10] *= 5.0
+    swung = fit(replace(known, candles=(replace(whole, highs=tuple(highs)),)))
+    honest = fit(known)
+    assert dict(swung.volatility)[WETH] == pytest.approx(dict(honest.volatility)[WETH], rel=0.1)
+    assert dict(swung.volatility)[WETH] != dict(fit(history(feed)).volatility)[WETH]
+
+
+def test_a_feed_that_speaks_again_is_the_average_s_until_the_next_fit(long: tuple[History, Beliefs]):
+    made, beliefs = long
+    dead = refresh(beliefs, history(*made.series, now=NOW + DEAD_S + STEP))
+    assert believed(dead).knowledge == "dead"
+    again = Timestamp(NOW + DEAD_S + 2 * STEP)
+    back = tuple(Series(s.token, (*s.timestamps, again), (*s.prices, s.prices[-1])) for s in made.series)
+    token = believed(refresh(dead, history(*back, now=again)))
+    assert token.knowledge == "short"
+    assert token.note == "it speaks again after a silence, until the next fit: one-day EWMA"
+    assert token.fits == believed(beliefs).fits
+    assert not token.trusted
+
+
+def test_levels_are_fitted_over_each_horizon():
+    gas = np.exp(np.random.default_rng(1).standard_normal(900) * 0.3)
+    ends = tuple(Timestamp(NOW - STEP * k) for k in range(899, -1, -1))
+    made = replace(history(), levels=(LevelSeries("gas", ends, tuple(gas.tolist()), tuple(gas.tolist())),))
+    beliefs = fit(made)
+    assert [(b.name, b.horizon_s) for b in beliefs.levels] == [("gas", h * STEP) for h in (1, 6, 24)]
+    assert beliefs.fingerprint != fit(history()).fingerprint
+    codec = Codec(MODEL)
+    assert codec.loads(Beliefs, codec.dumps(beliefs)) == beliefs

@@ -7,7 +7,7 @@ import pytest
 
 from keeper.costs import first_passage, leave_band
 from keeper.forecast.passage import mixed_passage, passage
-from keeper.forecast.paths import joint_paths, ratio_chance, weight_chances
+from keeper.forecast.paths import DISCRETE, joint_paths, ratio_chance, weight_chances
 from keeper.forecast.shape import bootstrap_shape, fit_shape, interval, touch
 from keeper.forecast.walk import walk_har
 from keeper.model import Shape
@@ -178,6 +178,20 @@ def test_a_ratio_is_first_passage_of_the_difference():
                 found = ratio_chance(distance, rise, *pair, spread, 5, paths=8_192)
                 exact = float(mixed_passage(np.array([distance]), np.array([sigma]), spread)[0])
                 assert found.probability == pytest.approx(exact, abs=4.0 * found.error)
+
+
+def test_hourly_paths_of_a_year_touch_as_the_shifted_barrier_says():
+    """P9's check: a barrier watched hourly is one watched always, 0.5826 deviations of a step further out."""
+    sigma, distance, paths, hours = 0.8, 0.5, 10_000, 8_760
+    rng, step = np.random.default_rng(11), sigma / np.sqrt(hours)
+    log, lowest = np.zeros(paths), np.zeros(paths)
+    for _ in range(hours // 73):
+        walked = log + np.cumsum(step * rng.standard_normal((73, paths)) - step**2 / 2.0, axis=0)
+        log, lowest = walked[-1], np.minimum(lowest, walked.min(axis=0))
+    touched = float((lowest <= -distance).mean())
+    exact = first_passage(distance + DISCRETE * step, sigma, -(sigma**2) / 2.0, 1.0)
+    error = np.sqrt(exact * (1.0 - exact) / paths)
+    assert touched == pytest.approx(exact, abs=3.0 * error)
 
 
 def test_watching_more_often_touches_more():

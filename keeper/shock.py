@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from keeper.costs import first_passage, liquidation_loss, years
+from keeper.costs import first_passage, liquidations, years
 from keeper.decide import SLOT_S, decide
 from keeper.guard import off_oracle
 from keeper.model import (
@@ -156,15 +156,14 @@ def _outcome(
     urgent = verdict.plan is not None and verdict.plan.urgent
     apart_s = SLOT_S if urgent else vault.limits.cooldown_s
     if isinstance(problem, HealthProblem) and expected is not None and problem.debt_raw and decision.drift is not None:
-        risk = _Risk(problem, expected, mandate)
+        risk = _Risk(problem, expected)
         health = decision.drift.quantities[0].value
         late = risk.touch(health, _react_s(mandate, hit, vault) + max(0, actions - 1) * apart_s)
-        in_time, loss = 1.0 - late, risk.loss(risk.touch(health, mandate.horizon_s), 1.0)
+        in_time, loss = 1.0 - late, risk.loss(health, 1.0, mandate.horizon_s)
         kept = loss
         if isinstance(verdict, Approved) and left is not None:
             rest = verdict.prediction.debt_raw / problem.debt_raw
-            after = risk.touch(left.quantities[0].value, mandate.horizon_s)
-            kept = min(loss, risk.loss(late, 1.0) + (1.0 - late) * risk.loss(after, rest))
+            kept = min(loss, late * loss + (1.0 - late) * risk.loss(left.quantities[0].value, rest, mandate.horizon_s))
     return Struck(shock, before, decision.drift, decision, left, in_time, loss, kept, actions, apart_s)
 
 
@@ -182,19 +181,25 @@ class _Risk:
 
     problem: HealthProblem
     forecast: Forecast
-    mandate: Mandate
+
+    @property
+    def sigma(self) -> float:
+        return math.hypot(*(s for _, s in self.forecast.sigma)) / math.sqrt(years(self.forecast.horizon_s))
+
+    @property
+    def carry(self) -> float:
+        return self.problem.supply_rate - self.problem.borrow_rate
 
     def touch(self, health: float, within_s: int) -> float:
         if health <= 1.0:
             return 1.0
-        sigma = math.hypot(*(s for _, s in self.forecast.sigma)) / math.sqrt(years(self.forecast.horizon_s))
-        carry = self.problem.supply_rate - self.problem.borrow_rate
-        return first_passage(math.log(health), sigma, carry - sigma**2 / 2.0, years(within_s))
+        return first_passage(math.log(health), self.sigma, self.carry - self.sigma**2 / 2.0, years(within_s))
 
-    def loss(self, chance: float, rest: float) -> float:
+    def loss(self, health: float, rest: float, within_s: int) -> float:
         """Raw units of the collateral, which is the base asset; `rest` is the share of the debt that is left."""
-        debt = self.problem.debt_raw * rest * self.problem.debt_price / self.problem.collateral_price
-        return liquidation_loss(chance, debt, self.problem.bonus)
+        one = self.problem
+        debt = one.debt_raw * rest * one.debt_price / one.collateral_price
+        return liquidations(health, debt, one.threshold, one.bonus, self.sigma, self.carry, years(within_s))
 
 
 def _actions(decision: Decision, left: Drift | None) -> int:

@@ -153,6 +153,8 @@ def _try(problem: HealthProblem, target: float, name: str, market: Market, bound
             else sell_for_health(collateral, debt, problem.threshold, target, cost)
         )
         value = min(value * (bounds.rescue.share if bounds.rescue else 1.0), bounds.turnover)
+        if not lever and value > collateral:
+            raise Unquotable("more collateral would have to be sold than there is: the trade costs too much")
         if value < bounds.min_trade:
             raise Unquotable("the trade would be smaller than the mandate's min_trade")
         tried = (_lever if lever else _delever)(problem, value, name, market, bounds, used)

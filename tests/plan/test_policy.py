@@ -242,6 +242,14 @@ def test_a_dearer_touch_makes_waiting_dearer_by_as_much() -> None:
     assert waits[1] > waits[0]
 
 
+@pytest.mark.parametrize("depth", [1e6, 2e6, 4e6, 8e6])
+def test_a_way_back_that_costs_more_than_there_is_is_no_way(depth: float) -> None:
+    """In pools this shallow the rescue's whole way would take more than all collateral: less of it is tried."""
+    found = at(1.02, snapshot=levered.position(1.02, depth=depth))
+    if isinstance(found.verdict, Approved):
+        assert reached(found) > 1.02
+
+
 # --- gates ------------------------------------------------------------------------------------------------------------
 
 

@@ -44,7 +44,7 @@ POLICIES: tuple[tuple[str, Policy], ...] = (
 )
 VAULTS = ("levered 1.10/1.25/1.50", "basket ±3 %")
 MARKETS = ("steady", "stressed")
-CALM_H = {"levered": 2, "basket": 6}
+CALM_H = {"levered": 4, "basket": 12}
 """Hours between two looks while no hour falls by more than 1 %."""
 ANY_GAS = replace(scene.LANES, normal=replace(scene.LANES.normal, max_gas_price=Wei(10**13)))
 """A cap on gas is a policy of its own, and not the one that is judged here."""

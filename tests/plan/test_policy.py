@@ -240,6 +240,9 @@ def test_a_dearer_touch_makes_waiting_dearer_by_as_much() -> None:
         waits.append(verdict.plan.waiting.total)
     assert waits[2] - waits[1] == pytest.approx(waits[1] - waits[0])
     assert waits[1] > waits[0]
+    plain = at(1.55, DynamicBand()).verdict.plan
+    assert plain is not None
+    assert waits[0] == pytest.approx(plain.waiting.total), "what trading costs as things are is in the state's value"
 
 
 @pytest.mark.parametrize("depth", [1e6, 2e6, 4e6, 8e6])

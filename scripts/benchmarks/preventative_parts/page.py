@@ -18,8 +18,8 @@ its square; in the *steady* one both stay as they are.
 In basis points of net worth a year: *execution* is what was paid for trades, gas included; *off target* half the risk
 aversion, 2, times the squared return that the deviation from the target made or lost; *liquidated* what liquidators
 took, 5 % of half the debt each time the health factor was seen under 1. *Early* actions found the vault inside its
-band. The levered vault is looked at every four hours, the basket every twelve, both at the close of every hour in which ETH
-fell by more than 1 %, and the levered one at its low before.
+band. The levered vault is looked at every four hours, the basket every twelve, both at the close of every hour in which
+ETH fell by more than 1 %, and the levered one at its low before.
 """
 
 

@@ -10,7 +10,7 @@ contract BasketStillTest is CampaignTest {
         _begin(address(new BasketCampaign()), World.Still);
     }
 
-    function invariant_basket_PricesStill() public view {
+    function invariant_basket_PricesStill() public {
         campaign.check();
     }
 }
@@ -20,7 +20,7 @@ contract BasketMovingTest is CampaignTest {
         _begin(address(new BasketCampaign()), World.Moving);
     }
 
-    function invariant_basket_PricesMoving() public view {
+    function invariant_basket_PricesMoving() public {
         campaign.check();
     }
 }
@@ -30,7 +30,7 @@ contract BasketOffTest is CampaignTest {
         _begin(address(new BasketCampaign()), World.Off);
     }
 
-    function invariant_basket_OracleOff() public view {
+    function invariant_basket_OracleOff() public {
         campaign.check();
     }
 }

@@ -7,7 +7,7 @@ import {console} from "forge-std/console.sol";
 
 interface ICampaign {
     function open(World world) external;
-    function check() external view;
+    function check() external;
     /// @notice Their signatures.
     function verbs() external view returns (string[] memory);
     function broken() external view returns (string memory);

@@ -2,15 +2,16 @@
 pragma solidity 0.8.30;
 
 import {IPool2Tokens} from "../../../contracts/interfaces/External.sol";
+import {Guard} from "../../../contracts/guard/Guard.sol";
 import {Charter} from "../../../contracts/guard/Charter.sol";
 import {Roles} from "../../../contracts/guard/Roles.sol";
 import {GuardedVault} from "../../../contracts/vaults/GuardedVault.sol";
 import {IKeeperVault, Limits} from "../../../contracts/interfaces/IKeeperVault.sol";
-import {WorldFeed} from "../../../contracts/world/WorldFeed.sol";
+import {ILeverageVault} from "../../../contracts/interfaces/ILeverageVault.sol";
 import {Vm} from "forge-std/Vm.sol";
 
 /// @notice Rebuilds a vault's epoch, shares, holdings and budgets from logs: its own, its guard's, and what pools and
-/// lender log about it. Begins at a moment when the budgets are full; asks nothing again but the feeds' prices.
+/// lender log about it. Begins at a moment when the budgets are full; never asks again.
 /// @dev Plain arithmetic, apart from the contracts' libraries. The logs of a verb are read in the block they came from.
 contract Indexer {
     uint256 private constant BPS = 10_000;
@@ -27,17 +28,19 @@ contract Indexer {
     address[] private _tokens;
     /// @dev Below zero only while an action spends a flash loan, which is logged after it.
     int256[] private _held;
-    mapping(address token => address) private _feeds;
     Limits private _limits;
 
     // the budgets at the last action; `_supplyThen` is 0 before the first one
     uint256 private _supplyThen;
     uint256 private _actedAt;
     uint256 private _base;
+    uint256 private _grossBase;
     uint256 private _lossLeft;
     uint256 private _turnoverLeft;
+    // the urgent budget at the last rescue
+    uint256 private _urgentLeft;
+    uint256 private _rescuedAt;
     // what an action did so far
-    uint256 private _sold;
     uint256 private _repaid;
 
     constructor(IKeeperVault vault, uint256 supply_) {
@@ -47,7 +50,6 @@ contract Indexer {
         uint256[] memory held = vault.holdings();
         for (uint256 i; i < held.length; ++i) {
             _held.push(int256(held[i]));
-            _feeds[_tokens[i]] = vault.feedOf(_tokens[i]).aggregator;
         }
         feesAt = block.timestamp;
     }
@@ -64,16 +66,23 @@ contract Indexer {
     }
 
     function lossBudget(uint256 nav) external view returns (uint256) {
-        return _available(_lossLeft, _limits.dailyLossBps, nav);
+        return _available(_lossLeft, _limits.dailyLossBps, _base, nav);
     }
 
     function turnoverBudget(uint256 gross) external view returns (uint256) {
-        return _available(_turnoverLeft, _limits.dailyTurnoverBps, gross);
+        return _available(_turnoverLeft, _limits.dailyTurnoverBps, _grossBase, gross);
     }
 
-    function _available(uint256 left, uint256 bps, uint256 baseNow) private view returns (uint256) {
+    function urgentBudget(uint256 owed, uint256 bps) external view returns (uint256) {
+        uint256 capacity = owed * bps / BPS;
+        if (_rescuedAt == 0) return capacity;
+        uint256 grown = _urgentLeft + capacity * (block.timestamp - _rescuedAt) / DAY;
+        return grown < capacity ? grown : capacity;
+    }
+
+    function _available(uint256 left, uint256 bps, uint256 baseThen, uint256 baseNow) private view returns (uint256) {
         if (_supplyThen == 0) return baseNow * bps / BPS;
-        uint256 base = _base * supply / _supplyThen;
+        uint256 base = baseThen * supply / _supplyThen;
         uint256 capacity = (base < baseNow ? base : baseNow) * bps / BPS;
         uint256 grown = left * supply / _supplyThen + capacity * (block.timestamp - _actedAt) / DAY;
         return grown < capacity ? grown : capacity;
@@ -90,6 +99,14 @@ contract Indexer {
 
     function _readGuard(Vm.Log calldata entry) private {
         if (entry.topics[0] == Roles.EpochAdvanced.selector) epoch = uint64(uint256(entry.topics[1]));
+        if (entry.topics[0] == Guard.Charged.selector) {
+            (_lossLeft, _turnoverLeft, _base, _grossBase, _supplyThen) =
+                abi.decode(entry.data, (uint256, uint256, uint256, uint256, uint256));
+            _actedAt = block.timestamp;
+        }
+        if (entry.topics[0] == Guard.UrgentCharged.selector) {
+            (_urgentLeft, _rescuedAt) = (abi.decode(entry.data, (uint256)), block.timestamp);
+        }
         if (entry.topics[0] == Roles.PausedSet.selector) paused = abi.decode(entry.data, (bool));
         if (entry.topics[0] == Charter.LimitsSet.selector) _limits = abi.decode(entry.data, (Limits));
     }
@@ -121,7 +138,11 @@ contract Indexer {
         } else if (topic == IKeeperVault.LegExecuted.selector) {
             _readLeg(entry);
         } else if (topic == IKeeperVault.IntentExecuted.selector) {
-            _readAction(entry);
+            _readRepaid();
+        } else if (topic == ILeverageVault.RipcordPulled.selector) {
+            (, uint256 reward) = abi.decode(entry.data, (uint256, uint256));
+            _held[0] -= int256(reward);
+            _readRepaid();
         }
     }
 
@@ -134,24 +155,15 @@ contract Indexer {
         address tokenIn = _address(entry.topics[2]);
         (address tokenOut, uint256 amountIn, uint256 amountOut) = abi.decode(entry.data, (address, uint256, uint256));
         for (uint256 i; i < _tokens.length; ++i) {
-            if (_tokens[i] == tokenIn) {
-                _held[i] -= int256(amountIn);
-                (uint256 price, uint256 priceBase) = (_priceX(tokenIn), _priceX(_tokens[0]));
-                _sold += (amountIn * price + priceBase - 1) / priceBase;
-            }
+            if (_tokens[i] == tokenIn) _held[i] -= int256(amountIn);
             if (_tokens[i] == tokenOut) _held[i] += int256(amountOut);
         }
     }
 
-    function _readAction(Vm.Log calldata entry) private {
-        (uint256 navBefore, uint256 navAfter) = abi.decode(entry.data, (uint256, uint256));
-        uint256 loss = navBefore > navAfter ? navBefore - navAfter : 0;
-        _lossLeft = _available(_lossLeft, _limits.dailyLossBps, navBefore) - loss;
-        uint256 sellable = _available(_turnoverLeft, _limits.dailyTurnoverBps, navBefore);
-        _turnoverLeft = sellable > _sold ? sellable - _sold : 0;
-        (_base, _supplyThen, _actedAt) = (navAfter, supply, block.timestamp);
+    /// @dev Debt that the vault repaid in an action was paid from its holdings.
+    function _readRepaid() private {
         if (_repaid > 0) _held[1] -= int256(_repaid);
-        (_sold, _repaid) = (0, 0);
+        _repaid = 0;
     }
 
     /// @dev What a Uniswap V3 pool and Aave log about the vault.
@@ -189,12 +201,6 @@ contract Indexer {
         return IPool2Tokens(pool).token0() == _tokens[0] ? (first, second) : (second, first);
     }
 
-    /// @dev One raw unit of a token, times 1e36, from its feed.
-    function _priceX(address token) private view returns (uint256) {
-        (, int256 answer,,,) = WorldFeed(_feeds[token]).latestRoundData();
-        return uint256(answer) * 10 ** (28 - IDecimals(token).decimals());
-    }
-
     function _address(bytes32 topic) private pure returns (address) {
         return address(uint160(uint256(topic)));
     }
@@ -202,8 +208,4 @@ contract Indexer {
     function _first(bytes calldata data) private pure returns (uint256) {
         return abi.decode(data[:32], (uint256));
     }
-}
-
-interface IDecimals {
-    function decimals() external view returns (uint8);
 }

@@ -91,10 +91,18 @@ library Law {
 
     // levered vaults
 
-    string internal constant LV1 = "LV-1 levering ends at or above the health factor's floor (C-33)";
+    string internal constant LV1 = "LV-1 borrowing ends at or above the health factor's floor (C-33)";
     string internal constant LV2 = "LV-2 de-levering raises the health factor, and stops at the ceiling (C-33)";
     string internal constant LV3 = "LV-3 no deposit or exit lowers the health factor (C-33)";
     string internal constant LV4 = "LV-4 collateral and debt are what the lender says they are";
     string internal constant LV5 = "LV-5 a gift to the lending position only adds to net asset value";
     string internal constant LV6 = "LV-6 a flash loan that the vault did not ask for is refused (C-32)";
+    string internal constant LV7 = "LV-7 nobody rescues a vault that is not in danger (C-11, C-15)";
+    string internal constant LV8 =
+        "LV-8 a rescue repays debt, and loses at most its part of the debt repaid, reward included (C-11)";
+    string internal constant LV9 = "LV-9 rescues over a time T lose at most B_urgent (1 + T / day) (C-8, C-11)";
+    string internal constant LV10 = "LV-10 the ripcord pays its puller no more than its part of the debt repaid (C-15)";
+    string internal constant LV11 = "LV-11 the ripcord works while the vault is paused and without a keeper (C-15)";
+    string internal constant LV12 = "LV-12 the logs alone give the urgent budget (C-39)";
+    string internal constant LV13 = "LV-13 anyone can unpledge a gift, and nothing of the vault's own moves by it";
 }

@@ -10,7 +10,7 @@ contract RangeStillTest is CampaignTest {
         _begin(address(new RangeCampaign()), World.Still);
     }
 
-    function invariant_range_PricesStill() public view {
+    function invariant_range_PricesStill() public {
         campaign.check();
     }
 }
@@ -20,7 +20,7 @@ contract RangeMovingTest is CampaignTest {
         _begin(address(new RangeCampaign()), World.Moving);
     }
 
-    function invariant_range_PricesMoving() public view {
+    function invariant_range_PricesMoving() public {
         campaign.check();
     }
 }
@@ -30,7 +30,7 @@ contract RangeOffTest is CampaignTest {
         _begin(address(new RangeCampaign()), World.Off);
     }
 
-    function invariant_range_OracleOff() public view {
+    function invariant_range_OracleOff() public {
         campaign.check();
     }
 }

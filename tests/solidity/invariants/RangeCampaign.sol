@@ -182,9 +182,9 @@ contract RangeCampaign is UserVerbs, RangeWorld {
         uint256 before = vault.nav();
         uint256 feesBefore = _feesWorth(prices);
         _toRoot(address(pool), away);
-        _note(_apart(vault.nav() - before, _feesWorth(prices) - feesBefore) <= DUST, Law.RG6);
+        _note(_apart(vault.nav() - before, _feesWorth(prices) - feesBefore) <= _dust(), Law.RG6);
         _toRoot(address(pool), root);
-        _note(_apart(vault.nav() - before, _feesWorth(prices) - feesBefore) <= DUST, Law.RG6);
+        _note(_apart(vault.nav() - before, _feesWorth(prices) - feesBefore) <= _dust(), Law.RG6);
         byOthers += int256(vault.nav()) - int256(before);
     }
 

@@ -63,11 +63,12 @@ abstract contract UserVerbs is Verbs {
         Standing memory afterwards = _stand(who, prices, priced);
         _note(_law().epoch() == epochBefore, Law.K7);
         _note(
-            (afterwards.nav + DUST) * before.supply + DUST * afterwards.supply >= before.nav * afterwards.supply, Law.S3
+            (afterwards.nav + _dust()) * before.supply + _dust() * afterwards.supply >= before.nav * afterwards.supply,
+            Law.S3
         );
         if (priced && before.nav > 0) {
             uint256 most = Math.mulDiv(before.budget + 3, afterwards.nav, before.nav, Math.Rounding.Ceil);
-            _note(afterwards.budget <= most + DUST, Law.B5);
+            _note(afterwards.budget <= most + _dust(), Law.B5);
         }
         _requireVisit(before, afterwards);
         _flow(before.wallet, afterwards.wallet, prices);

@@ -21,6 +21,9 @@ abstract contract Verbs is Campaign {
         " wait_(uint256) gift(uint256,uint256,uint256) tighten(uint256,uint256) widen(uint256,uint256)"
         " dismiss(uint256,uint256) blackout(uint256,uint256,uint256)";
 
+    /// @dev Whether the action under way is urgent: it has rules of its own.
+    bool internal rescuing;
+    uint256 internal rescueLost;
     /// @dev The last order that executed, as it was sent.
     bytes private _executed;
     /// @dev A submitted widening, and when it may be made.
@@ -72,7 +75,7 @@ abstract contract Verbs is Campaign {
             _note(_totals()[i] == before.total[i], Law.A6);
         }
         _requireAction(before, before.prices, data);
-        lastActionAt = vm.getBlockTimestamp();
+        if (!rescuing) lastActionAt = vm.getBlockTimestamp();
         _executed = data;
     }
 
@@ -92,6 +95,7 @@ abstract contract Verbs is Campaign {
         _note(order.deadline >= timestamp && order.deadline <= timestamp + 600, Law.K5);
         _note(order.expectedEpoch == before.epoch && _law().epoch() == before.epoch + 1, Law.K7);
         _note(order.expectedStateHash == 0 || order.expectedStateHash == before.stateHash, Law.K14);
+        if (rescuing) return;
         _note(lastActionAt == 0 || timestamp >= lastActionAt + allowed.cooldown, Law.K4);
         _note(_law().lastActionAt() == timestamp, Law.K4);
     }
@@ -99,15 +103,17 @@ abstract contract Verbs is Campaign {
     function _requireCosts(Before memory before, Order calldata order) private {
         uint256 nav = _navAt(before.prices);
         (uint256 loss, uint256 gain) = (Math.saturatingSub(before.nav, nav), Math.saturatingSub(nav, before.nav));
-        _note(loss <= before.nav * allowed.maxLossBps / BPS + DUST, Law.K1);
-        _note(gain <= before.nav * allowed.maxGainBps / BPS + DUST, Law.K2);
-        _note(nav + DUST >= order.minNavAfter, Law.K9);
+        _note(rescuing || loss <= before.nav * allowed.maxLossBps / BPS + _dust(), Law.K1);
+        _note(gain <= before.nav * allowed.maxGainBps / BPS + _dust(), Law.K2);
+        _note(nav + _dust() >= order.minNavAfter, Law.K9);
         (lost, gained) = (lost + loss, gained + gain);
-        lostX += Math.mulDiv(loss, X, before.supply, Math.Rounding.Ceil);
+        if (rescuing) rescueLost += loss;
+        else lostX += Math.mulDiv(loss, X, before.supply, Math.Rounding.Ceil);
         _peak(before.prices);
     }
 
     function _requireSold(Before memory before, Leg[] calldata legs) private {
+        if (rescuing) return;
         uint256 sold;
         WorldToken[] memory tokens = _held();
         for (uint256 i; i < legs.length; ++i) {
@@ -116,13 +122,13 @@ abstract contract Verbs is Campaign {
                 sold += Math.mulDiv(legs[i].amountIn, before.prices[j], before.prices[0]);
             }
         }
-        _note(sold <= before.gross * allowed.maxTurnoverBps / BPS + DUST, Law.K3);
+        _note(sold <= before.gross * allowed.maxTurnoverBps / BPS + _dust(), Law.K3);
         soldX += Math.mulDiv(sold, X, before.supply, Math.Rounding.Ceil);
     }
 
     function _requireNearPools(Leg[] calldata legs) private {
         for (uint256 i; i < legs.length; ++i) {
-            _note(_deviationBps(legs[i].pool) <= allowed.maxDeviationBps, Law.K8);
+            _note(_deviationBps(legs[i].pool) <= (rescuing ? 1_000 : allowed.maxDeviationBps), Law.K8);
         }
     }
 
@@ -178,14 +184,14 @@ abstract contract Verbs is Campaign {
         _unmoved(Law.A8);
         if (v2) _pushV2(pool, tokenIn, amount);
         else _push(pool, tokenIn, amount);
-        _requireUnmoved();
+        _requireUnmoved(0);
     }
 
     /// @notice Others bring every pool to the true price.
     function arbitrage() external verb {
         _unmoved(Law.A8);
         _toTruth();
-        _requireUnmoved();
+        _requireUnmoved(0);
     }
 
     function _toTruth() internal {
@@ -193,14 +199,8 @@ abstract contract Verbs is Campaign {
             (address pool, bool v2) = _poolAt(i);
             (WorldToken t0, WorldToken t1) = (WorldToken(IPairV2(pool).token0()), WorldToken(IPairV2(pool).token1()));
             if (v2) _toPriceV2(pool, t0, t1);
-            else _toRootV3(pool, uint160(Math.sqrt(Math.mulDiv(_trueX(t0), 1 << 192, _trueX(t1)))));
+            else _toRoot(pool, uint160(Math.sqrt(Math.mulDiv(_trueX(t0), 1 << 192, _trueX(t1)))));
         }
-    }
-
-    function _toRootV3(address pool, uint160 root) internal {
-        uint160 found = IPoolV3(pool).slot0();
-        if (found == root) return;
-        IPoolV3(pool).swap(address(this), root < found, type(int256).max, root, "");
     }
 
     /// @dev The product stays, nearly: in = sqrt(product * price ratio) - reserve.
@@ -223,11 +223,16 @@ abstract contract Verbs is Campaign {
             WorldFeed feed = feeds[address(token)];
             (, int256 answer,,,) = feed.latestRoundData();
             int256 next = answer * int256(9_700 + up % 601) / 10_000;
-            bool within = next < 2 * _start(token) && 2 * next > _start(token);
+            bool within = next < 2 * _start(token) && 2 * next > _start(token) && _survives(token, next, answer);
             feed.pushRound(world == World.Moving && within ? next : answer);
         }
         if (then % 8 != 0) _toTruth();
         byOthers += int256(_kept().nav()) - int256(navBefore);
+    }
+
+    /// @dev Whether the vault can go on after such a move of a price.
+    function _survives(WorldToken, int256, int256) internal view virtual returns (bool) {
+        return true;
     }
 
     function _start(WorldToken token) private view returns (int256) {
@@ -240,8 +245,9 @@ abstract contract Verbs is Campaign {
     /// @notice Time passes, and every feed writes its answer again.
     function wait_(uint256 seconds_) external verb {
         _unmoved(Law.A9);
-        _pass(_bound(seconds_, 1, seconds_ % 8 == 0 ? 2 * PERIOD : 7_200));
-        _requireUnmoved();
+        uint256 elapsed = _bound(seconds_, 1, seconds_ % 8 == 0 ? 2 * PERIOD : 7_200);
+        _pass(elapsed);
+        _requireUnmoved(_erosion(elapsed));
     }
 
     /// @notice Somebody sends tokens to the vault, to its guard or to a pool.
@@ -264,14 +270,14 @@ abstract contract Verbs is Campaign {
     bytes32 private _heldThen;
     string private _lawThen;
 
-    function _unmoved(string memory law) private {
+    function _unmoved(string memory law) internal {
         (_navThen, _heldThen, _lawThen) = (_kept().nav(), keccak256(abi.encode(_kept().holdings(), _supply())), law);
     }
 
-    function _requireUnmoved() private {
+    function _requireUnmoved(uint256 erosion) internal {
         _note(_heldThen == keccak256(abi.encode(_kept().holdings(), _supply())), Law.A9);
         uint256 nav = _kept().nav();
-        _note(nav + _erodes() >= _navThen, _lawThen);
+        _note(nav + erosion >= _navThen, _lawThen);
         byOthers += int256(nav) - int256(_navThen);
     }
 

@@ -193,7 +193,7 @@ abstract contract Campaign is Markets {
         assertEq(indexer.epoch(), state.epoch, Law.L1);
         assertEq(indexer.supply(), _supply(), Law.L2);
         assertEq(abi.encode(indexer.holdings()), abi.encode(_kept().holdings()), Law.L3);
-        (uint256 gross, uint256 owed) = _worthAt(_prices());
+        (uint256 gross,) = _worthAt(_prices());
         uint256 nav = _kept().nav();
         assertEq(indexer.lossBudget(nav), state.lossBudget, Law.L4);
         assertApproxEqAbs(indexer.turnoverBudget(gross), state.turnoverBudget, _dust() * 6, Law.L5);

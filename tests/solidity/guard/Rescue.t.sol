@@ -33,7 +33,7 @@ contract RescueTest is Markets {
         for (uint256 i; i < 5; ++i) {
             wrong[i] = _healthLimits();
         }
-        wrong[0].floor = 1.05e18 - 1;
+        (wrong[0].floor, wrong[0].urgent, wrong[0].ripcord) = (1.05e18 - 1, 1e18, 1e18);
         wrong[1].ceiling = wrong[1].floor;
         wrong[2].urgent = wrong[2].floor;
         wrong[3].ripcord = wrong[3].urgent + 1;

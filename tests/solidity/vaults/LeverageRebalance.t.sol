@@ -169,6 +169,38 @@ contract LeverageRebalanceTest is LeverageWorld {
         assertEq(vault.maxDeposit(alice), 0);
     }
 
+    /// @dev What only a keeper, the curator after a day, or a pool in flight may call is refused to every other role; see
+    /// Roles.t.sol for the guard's and the basket's functions.
+    function test_C1_everyRoleIsRefusedWhatIsNotItsOwn() public {
+        address[5] memory callers = [owner, curator, sentinel, alice, keeper];
+        bytes[4] memory calls = [
+            abi.encodeCall(vault.rebalance, (_order(), _buyLegs(1e6), _leverMove(1e6, true))),
+            abi.encodeCall(vault.setFees, (0, 0)),
+            abi.encodeCall(vault.executeOperation, (address(usdc), 1, 0, address(vault), "")),
+            abi.encodeCall(vault.uniswapV3SwapCallback, (1, -1, ""))
+        ];
+        for (uint256 i; i < 5; ++i) {
+            bytes4[4] memory refusals = [
+                IGuardErrors.NotKeeper.selector,
+                callers[i] == curator ? IGuardErrors.NotSubmitted.selector : IGuardErrors.NotCurator.selector,
+                CallbackUnexpected.selector,
+                CallbackUnexpected.selector
+            ];
+            for (uint256 j; j < 4; ++j) {
+                if (callers[i] == keeper && j == 0) continue;
+                vm.prank(callers[i]);
+                (bool ok, bytes memory reason) = address(vault).call(calls[j]);
+                assertFalse(ok);
+                assertEq(bytes4(reason), refusals[j]);
+            }
+            // Nobody's while the vault is healthy, whoever asks.
+            LeverageMove memory move = _urgentMove(1_000e6, 1e18);
+            vm.prank(callers[i]);
+            vm.expectPartialRevert(IGuardErrors.NotUrgent.selector);
+            vault.pullRipcord(_sellLegs(1e18), move, callers[i]);
+        }
+    }
+
     // levering
 
     function test_lever_WithoutDebtSuppliesIdleCollateral() public {

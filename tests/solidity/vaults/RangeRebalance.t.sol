@@ -45,6 +45,31 @@ contract RangeRebalanceTest is RangeWorld {
         _refused(_order(), _noLegs(), _round(HALF), abi.encodeWithSelector(IGuardErrors.VaultPaused.selector));
     }
 
+    function test_C1_everyRoleIsRefusedWhatIsNotItsOwn() public {
+        address[5] memory callers = [owner, curator, sentinel, alice, keeper];
+        bytes[4] memory calls = [
+            abi.encodeCall(vault.rebalance, (_order(), _noLegs(), _round(HALF))),
+            abi.encodeCall(vault.setWidth, (1, 2)),
+            abi.encodeCall(vault.uniswapV3MintCallback, (1, 1, "")),
+            abi.encodeCall(vault.uniswapV3SwapCallback, (1, -1, ""))
+        ];
+        for (uint256 i; i < 5; ++i) {
+            bytes4[4] memory refusals = [
+                IGuardErrors.NotKeeper.selector,
+                callers[i] == curator ? IGuardErrors.NotSubmitted.selector : IGuardErrors.NotCurator.selector,
+                CallbackUnexpected.selector,
+                CallbackUnexpected.selector
+            ];
+            for (uint256 j; j < 4; ++j) {
+                if (callers[i] == keeper && j == 0) continue;
+                vm.prank(callers[i]);
+                (bool ok, bytes memory reason) = address(vault).call(calls[j]);
+                assertFalse(ok);
+                assertEq(bytes4(reason), refusals[j]);
+            }
+        }
+    }
+
     function test_C12_refuses_AfterTheDeadline() public {
         Order memory order = _order();
         order.deadline = uint64(block.timestamp - 1);

@@ -9,7 +9,7 @@ from rich.text import Text
 from keeper.cli import words
 from keeper.model import Forecast, Outlook, Quantity, Record, Score, TokenBelief
 from keeper.run import Foreseen
-from keeper.units import SECONDS_PER_DAY, Address
+from keeper.units import Address
 
 STYLES = {"crisis": "bold red", "rising": "yellow", "calm": "green"}
 
@@ -69,7 +69,8 @@ def _tokens(one: Foreseen) -> RenderableType:
 
 def _champion(belief: TokenBelief, horizon_s: int) -> str:
     nearest = min(belief.champions, key=lambda pair: abs(pair[0] - horizon_s), default=None)
-    return "prior" if nearest is None else nearest[1]
+    by_prior = belief.knowledge in ("unknown", "constant") or nearest is None
+    return "prior" if by_prior or nearest is None else nearest[1]
 
 
 def _touches(forecast: Forecast, named: dict[str, Quantity]) -> RenderableType:
@@ -114,13 +115,12 @@ def _symbols(one: Foreseen, note: str) -> str:
 
 
 def _fitted(one: Foreseen) -> str:
-    if one.fit is None:
+    fit = one.fit
+    if fit is None:
         return "nothing yet: a running keeper fits once a day, `keeper forecast --fit` now"
-    days = one.beliefs.window_s / SECONDS_PER_DAY
-    return (
-        f"{words.clock(one.fit.fitted_at)} on {days:.0f} days of prices, data {words.short(one.fit.fingerprint)}, "
-        f"models {words.short(one.fit.value)}"
-    )
+    span = words.duration(one.beliefs.window_s)
+    data, models = words.short(fit.fingerprint), words.short(fit.value)
+    return f"{words.clock(fit.fitted_at)} on {span} of prices, data {data}, models {models}"
 
 
 def _walked(one: Foreseen) -> RenderableType:

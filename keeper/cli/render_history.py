@@ -18,19 +18,19 @@ def page(found: Sequence[Holding], tokens: Sequence[Token]) -> RenderableType:
         return Text(said, style="dim")
     symbols: dict[str, str] = {t.address: t.symbol for t in tokens}
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("of", "what", "from", "count", "since", "until", "hours missing"):
-        table.add_column(name, justify="right" if name in ("count", "hours missing") else "left", no_wrap=True)
-    table.add_column("set aside", overflow="fold")
+    for name in ("of", "what", "from", "count", "since", "until", "missing"):
+        table.add_column(name, justify="right" if name in ("count", "missing") else "left", no_wrap=True)
+    table.add_column("set aside", overflow="fold", min_width=9)
     for one in found:
         held = one.held
-        missing = f"{one.missing:,} (longest {one.longest:,})" if one.missing else "-"
+        missing = f"{one.missing:,} h, {one.longest:,} in a row" if one.missing else "-"
         table.add_row(
             _name(held.name, symbols),
             held.kind,
             "hours" if held.kind == "levels" else _source(held.source, held.kind),
             f"{held.count:,}",
             words.clock(held.first)[:10],
-            words.clock(held.last)[:16],
+            words.clock(held.last)[5:16],
             missing,
             Text(one.aside or "-", style="yellow" if one.aside else "dim"),
         )

@@ -100,3 +100,8 @@ def level_section() -> Lines:
                       "forecasts"), rows)  # fmt: skip
     yield "It does not win: " + ("; ".join(lost) if lost else "nowhere here.")
     yield ""
+    yield (
+        "A level that does not beat as now, walk-forward, is switched to as now by `fit`, which says so, and nothing "
+        "waits for a fall whose chance did not beat its frequency."
+    )
+    yield ""

@@ -94,7 +94,7 @@ def test_fitted_it_tells_prices_bands_gas_and_the_record(desk: Desk) -> None:
     for line in lines(page, "WETH") + lines(page, "WBTC"):
         if "lost: ewma speaks" in line:
             assert "-0." in line
-    assert "days of prices, data 0x" in page
+    assert "125 d of prices, data 0x" in page
     assert all(len(line) <= 100 for line in page.splitlines())
     with journal_of(desk) as journal:
         (fit,) = journal.forecasts.latest_beliefs(desk.running.world.chain_id)

@@ -41,7 +41,7 @@ def test_it_imports_bars_and_levels_and_tells_gaps_and_outliers(desk: Desk, tmp_
     assert desk.run("history", "import", str(tmp_path / "gas.csv"), "--level", "gas").code == 0
     page = " ".join(desk.run("history").out.split())
     assert "WETH candles file bars.csv 80" in page
-    assert "10 (longest 10)" in page
+    assert "10 h, 10 in a row" in page
     assert "1 ranges that no market made" in page
     assert "gas levels hours 2" in page
 

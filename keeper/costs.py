@@ -139,6 +139,80 @@ def leave_band(below: float, above: float, volatility: float, horizon: float) ->
     return min(1.0, sum(first_passage(d, volatility, 0.0, horizon) for d in (below, above)))
 
 
+def range_efficiency(below: float, above: float) -> float:
+    """Liquidity a unit of value, in that of the full range, of one from `below` to `above` the price, in log price."""
+    return 1.0 / (1.0 - (math.exp(-below / 2.0) + math.exp(-above / 2.0)) / 2.0)
+
+
+def range_rate(half: float, fees: float, variance: float, reset: float) -> float:
+    """What a range of ±`half` in log price earns a year, a fraction of its value, laid anew whenever it is left.
+
+    eff(a)(f - σ²/8) - Kσ²/a²: `fees` f a unit of full-range value, σ²/8 what arbitrage takes of it (Milionis, Moallemi,
+    Roughgarden, Zhang 2022), and the fraction `reset` K each mean exit time a²/σ².
+    """
+    return range_efficiency(half, half) * (fees - variance / 8.0) - reset * variance / half**2
+
+
+def best_half_width(fees: float, variance: float, reset: float, least: float, most: float) -> float:
+    """The half-width between `least` and `most` that `range_rate` is highest at; about Kσ²/(f - σ²/8) where small.
+
+    The widest, where fees do not pay for what arbitrage takes: there is nothing to concentrate for.
+    """
+    if most <= least or fees <= variance / 8.0:
+        return most
+    ratio = math.exp(math.log(most / least) / _WIDTHS)
+    rates = [range_rate(least * ratio**i, fees, variance, reset) for i in range(_WIDTHS + 1)]
+    best = rates.index(max(rates))
+    low, high = least * ratio ** max(0, best - 1), least * ratio ** min(_WIDTHS, best + 1)
+    for _ in range(_HALVINGS):
+        first, second = (low * 2.0 + high) / 3.0, (low + high * 2.0) / 3.0
+        if range_rate(first, fees, variance, reset) < range_rate(second, fees, variance, reset):
+            low = first
+        else:
+            high = second
+    return (low + high) / 2.0
+
+
+_WIDTHS = 48
+
+
+def range_value(income: float, best: float, below: float, above: float, variance: float, reset: float) -> float:
+    """What a range costs from now on against the best one just laid, a fraction of its value; 0 for that one itself.
+
+    It earns `income` a year instead of `best` until it is left, after `below`·`above`/σ² on average, and is laid anew
+    then for `reset`.
+    """
+    return (best - income) * below * above / variance + reset
+
+
+def range_tracking(aversion: float, half: float, place: float) -> float:
+    """Relative value of a share that is off an even range's, at `place` u in [-1, 1] of ±`half`: γh²(u² - u⁴)/48.
+
+    The share is off by u/2, which costs γσ²u²/8 a year; from u the range is left after (1 - u²)h²/σ² on average, having
+    cost γh²(1 - u⁴)/48, against γσ²/48 a year on average of ranges that are laid round the price.
+    """
+    square = min(1.0, place * place)
+    return aversion * half**2 * (square - square**2) / 48.0
+
+
+def range_outside(aversion: float, variance: float) -> float:
+    """What all in one token costs a year more than being in a range: γσ²/8 - γσ²/48."""
+    return aversion * variance * 5.0 / 48.0
+
+
+def fee_rate(earned: float, concentration: float, span: float, variance: float) -> float:
+    """Fees a year a unit of full-range value, from what was `earned`, a fraction of value, in `span` years in range.
+
+    Prior, with the weight of one day: a quarter more than what arbitrage takes, σ²/8, else nobody would provide.
+    """
+    prior = FEES_FOR_ARBITRAGE * variance / 8.0
+    return (prior * _PRIOR_YEARS + earned / concentration) / (_PRIOR_YEARS + span)
+
+
+FEES_FOR_ARBITRAGE = 1.25
+_PRIOR_YEARS = 86_400 / SECONDS_PER_YEAR
+
+
 CLOSE_FACTOR = 0.5
 """Share of a debt one liquidation in Aave V3 repays, health factor over 0.95 (DEFAULT_LIQUIDATION_CLOSE_FACTOR)."""
 

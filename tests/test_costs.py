@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.costs import (
+    best_half_width,
     borrow_for_health,
+    fee_rate,
     first_passage,
     gas_cost,
     implied_volatility,
@@ -16,6 +18,10 @@ from keeper.costs import (
     liquidation_loss,
     liquidations,
     no_trade,
+    range_efficiency,
+    range_rate,
+    range_tracking,
+    range_value,
     sell_for_health,
 )
 
@@ -193,3 +199,74 @@ def test_implied_volatility_gives_the_chance_back(sigma: float, distance: float,
     if 1e-9 < chance < 0.95:
         assert first_passage(distance, found, carry - found**2 / 2, 30 / 365) == pytest.approx(chance, rel=1e-6)
     assert implied_volatility(1.0, distance, carry, 0.1, 0.8) == 0.8
+
+
+def test_a_range_of_the_whole_axis_is_a_constant_product_pool() -> None:
+    assert range_efficiency(60.0, 60.0) == pytest.approx(1.0)
+    assert range_efficiency(0.1, 0.1) == pytest.approx(1.0 / (1.0 - math.exp(-0.05)))
+    assert range_rate(60.0, 0.2, 0.64, 0.0) == pytest.approx(0.2 - 0.64 / 8.0)
+
+
+@pytest.mark.parametrize("half", [0.05, 0.12])
+def test_a_simulated_range_that_is_laid_anew_when_it_is_left_earns_its_rate(half: float) -> None:
+    fees, sigma, reset, step = 0.30, 0.8, 0.002, 1.0 / (365 * 24 * 6)
+    generator, steps, earned = random.Random(5), 400_000, 0.0
+    x, scale = 0.0, sigma * math.sqrt(step)
+    root = math.exp(-half / 2.0)
+    for _ in range(steps):  # hedged, so that only fees, arbitrage and resets are left: each is of the value now
+        value = 2.0 - root * (math.exp(x / 2.0) + math.exp(-x / 2.0))  # of unit liquidity, in units of the root price
+        earned += 2.0 * (fees - sigma**2 / 8.0) * step / value
+        x += scale * generator.gauss(0.0, 1.0)
+        if abs(x) >= half:
+            earned -= reset
+            x = 0.0
+    shifted = half + 0.5826 * scale  # watched at steps
+    exits = steps * step * sigma**2 / shifted**2
+    assert earned + reset * (exits - 1.0) > 0.0
+    expected = range_rate(half, fees, sigma**2, reset)
+    assert earned / (steps * step) == pytest.approx(expected, rel=0.15)
+
+
+@given(variance=st.floats(0.05, 2.0), premium=st.floats(0.05, 3.0), reset=st.floats(1e-5, 1e-2))
+def test_the_best_width_is_no_worse_than_any_other_and_the_closed_form_where_it_is_narrow(
+    variance: float, premium: float, reset: float
+) -> None:
+    fees = variance / 8.0 * (1.0 + premium)
+    best = best_half_width(fees, variance, reset, 0.002, 2.0)
+    top = range_rate(best, fees, variance, reset)
+    for factor in (0.5, 0.9, 1.1, 2.0):
+        other = min(2.0, max(0.002, best * factor))
+        assert range_rate(other, fees, variance, reset) <= top + 1e-6 * abs(top)
+    closed = reset * variance / (fees - variance / 8.0)
+    if 0.004 < closed < 0.02:
+        assert best == pytest.approx(closed, rel=0.05)
+    assert range_value(top + reset * variance / best**2, top, best, best, variance, reset) == pytest.approx(
+        0.0, abs=1e-9
+    )
+
+
+def test_fees_that_do_not_pay_for_arbitrage_ask_for_the_widest_range() -> None:
+    assert best_half_width(0.07, 0.64, 0.001, 0.01, 0.5) == 0.5
+
+
+def test_the_fee_rate_leaves_its_prior_for_what_was_earned() -> None:
+    prior = fee_rate(0.0, 10.0, 0.0, 0.64)
+    assert prior == pytest.approx(0.1)
+    found = [fee_rate(10.0 * 0.3 * span, 10.0, span, 0.64) for span in (1 / 365, 30 / 365, 10.0)]
+    assert prior < found[0] < found[1] < found[2] < 0.3
+    assert found[2] == pytest.approx(0.3, rel=1e-3)
+    assert fee_rate(0.0, 10.0, 1.0, 0.64) < 0.01
+
+
+@pytest.mark.parametrize("place", [0.0, 0.6])
+def test_tracking_in_a_range_is_that_of_a_walk_until_it_leaves(place: float) -> None:
+    generator, aversion, half, sigma = random.Random(3), 2.0, 0.1, 0.8
+    step = (half / sigma / 40.0) ** 2
+    scale, paths, found = sigma * math.sqrt(step), 800, 0.0
+    for _ in range(paths):
+        x = place * half
+        while abs(x) < half:
+            found += aversion * sigma**2 / 8.0 * ((x / half) ** 2 - 1.0 / 6.0) * step
+            x += scale * generator.gauss(0.0, 1.0)
+    assert found / paths == pytest.approx(range_tracking(aversion, half, place), abs=5e-5)
+    assert range_tracking(aversion, half, 0.6) > 4e-5

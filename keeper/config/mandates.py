@@ -102,7 +102,13 @@ def _goal(vault: VaultSettings, tokens: Sequence[Token], on_chain: Sequence[tupl
         return HealthGoal(_wad(wish.low), _wad(wish.target), _wad(wish.high), wish.tolerance, wish.react)
     if vault.range is not None:
         wanted = vault.range
-        return RangeGoal(_bps(wanted.half_width), _bps(wanted.trigger), _bps(wanted.idle))
+        return RangeGoal(
+            _bps(wanted.half_width),
+            _bps(wanted.trigger),
+            _bps(wanted.idle),
+            _bps(wanted.narrowest or 0.0),
+            _bps(wanted.widest or 0.0),
+        )
     assert vault.band is not None
     if vault.weights is not None:
         weights = [(_token(vault, "weights", one, tokens), Bps(round(w * BPS))) for one, w in vault.weights.items()]

@@ -170,12 +170,25 @@ class Health(Section):
 class RangeWidth(Section):
     """Fractions: a range from the price down and up by `half_width`; act past `trigger` of the way to its ends.
 
-    Act too when more than `idle` of the value is in no range.
+    Act too when more than `idle` of the value is in no range. With `narrowest` and `widest` the half-width is whatever
+    earns most between the two.
     """
 
     half_width: Fraction
     trigger: Fraction = 0.9
     idle: Fraction = 0.1
+    narrowest: Fraction | None = None
+    widest: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        low, high = self.narrowest or self.half_width, self.widest or self.half_width
+        if not low <= self.half_width <= high:
+            raise ValueError(
+                f"found narrowest {low:g}, half_width {self.half_width:g}, widest {high:g}; "
+                "expected narrowest <= half_width <= widest"
+            )
+        return self
 
 
 class Blackout(Section):

@@ -164,7 +164,12 @@ def _leverage(one: VaultDraft) -> list[str]:
 
 def _range(one: VaultDraft) -> list[str]:
     wanted = f"range = {{ half_width = {one.half_width / BPS:g}, trigger = 0.9, idle = 0.1 }}"
-    return [_said(wanted, "of the price; act at 90 % of the way to an end, or with 10 % idle")]
+    free = wanted.replace(" }", f", narrowest = {one.half_width / BPS / 4:g}, widest = {one.half_width / BPS:g} }}")
+    return [
+        _said(wanted, "of the price; act at 90 % of the way to an end, or with 10 % idle"),
+        "# The width may be whatever earns most, fees less what arbitrage takes and moving costs, between two bounds:",
+        f"# {free}",
+    ]
 
 
 _GOALS: dict[str, Callable[[VaultDraft], list[str]]] = {"basket": _basket, "leverage": _leverage, "range": _range}

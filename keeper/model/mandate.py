@@ -6,6 +6,8 @@ from typing import Literal
 from keeper.model.policy import NO_GATES, WHOLE, Chunks, Gates, Policy
 from keeper.units import Address, Bps, Hash, Timestamp, Wad, Wei
 
+AS_STATED = Bps(0)
+
 
 @dataclass(frozen=True, slots=True)
 class WeightGoal:
@@ -35,12 +37,15 @@ class RangeGoal:
     """Liquidity from `half_width` below the price to as much above it, in bps of it (both by the same factor).
 
     Act when the price is further from the range's centre than `trigger`, in bps of the way to its ends, or when more
-    than `idle`, in bps of value, is not invested.
+    than `idle`, in bps of value, is not invested. With `narrowest` and `widest` the half-width is whatever earns most
+    between them; 0: as stated.
     """
 
     half_width: Bps
     trigger: Bps
     idle: Bps
+    narrowest: Bps = AS_STATED
+    widest: Bps = AS_STATED
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,9 @@ class RangeProblem:
     Amounts are of [base, other], raw, all that there is once the liquidity is taken out; prices quote currency per raw
     unit. `venue` is the pool without the vault's liquidity. In its ticks: `position` is the oracle's price, `present`
     the range (None: nothing is invested), `half_width` the wanted one's, `least` and `most` its width's bounds.
-    `trigger` is a fraction of the way from the centre of the present range to its ends, `invested` one of all value.
+    `trigger` is a fraction of the way from the centre of the present range to its ends, `invested` one of all value, as
+    is `earned`, the fees of the `since_s` seconds since they were last collected. A range between `narrowest` and
+    `widest`, half-widths as `half_width` is, may be chosen where they differ.
     """
 
     base: Address
@@ -91,6 +93,10 @@ class RangeProblem:
     spacing: int
     least: int
     most: int
+    earned: float = 0.0
+    since_s: int = 0
+    narrowest: float = 0.0
+    widest: float = 0.0
 
 
 Problem = WeightProblem | HealthProblem | RangeProblem

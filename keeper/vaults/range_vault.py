@@ -91,20 +91,22 @@ class RangeVault:
         return self.nav(snapshot, timestamp)
 
     def faults(self, mandate: Mandate) -> tuple[Reason, ...]:
-        faults = common.common_faults(mandate, KIND, self.limits, self.venues)
+        faults = list(common.common_faults(mandate, KIND, self.limits, self.venues))
         goal = mandate.goal
         if not isinstance(goal, RangeGoal):
             return (*faults, Reason("M-goal", f"{mandate.name}: a range vault needs a range, not weights or health"))
         least, most = self.width
-        if not least <= 2 * _ticks(goal.half_width) <= most:
-            low, high = (math.expm1(w / 2 * _TICK) for w in (least, most))
-            faults.append(
-                Reason(
-                    "M-half_width",
-                    f"{mandate.name}: half_width is {goal.half_width / BPS:.2%}, the vault's curator allows "
-                    f"{low:.2%} to {high:.2%}; change one of the two",
+        for key in ("half_width", "narrowest", "widest"):
+            wanted: Bps = getattr(goal, key)
+            if wanted and not least <= 2 * _ticks(wanted) <= most:
+                low, high = (math.expm1(w / 2 * _TICK) for w in (least, most))
+                faults.append(
+                    Reason(
+                        f"M-{key}",
+                        f"{mandate.name}: {key} is {wanted / BPS:.2%}, the vault's curator allows "
+                        f"{low:.2%} to {high:.2%}; change one of the two",
+                    )
                 )
-            )
         if self.pool not in (mandate.venues or self.venues) or self.pool not in self.venues:
             faults.append(
                 Reason("M-venues", f"{mandate.name}: the vault's own pool {self.pool} is not allowed; allow it")
@@ -144,6 +146,10 @@ class RangeVault:
             spacing=pool.tick_spacing,
             least=self.width[0],
             most=self.width[1],
+            earned=self._earned(snapshot),
+            since_s=max(0, snapshot.head.timestamp - self.guard.last_action_at) if self.guard.last_action_at else 0,
+            narrowest=_ticks(goal.narrowest or goal.half_width),
+            widest=_ticks(goal.widest or goal.half_width),
         )
 
     def after(self, snapshot: Snapshot, plan: Plan, timestamp: Timestamp) -> Prediction:
@@ -208,6 +214,11 @@ class RangeVault:
         """Share of value that is neither in the range nor fees yet to be collected."""
         idle = self._nav(snapshot, self.holdings, replace(self.range, liquidity=0), (0, 0))
         return idle / (self._nav(snapshot, self.holdings, self.range, self.fees) or 1)
+
+    def _earned(self, snapshot: Snapshot) -> float:
+        """Fees yet to be collected, as a share of value."""
+        without = self._nav(snapshot, self.holdings, self.range, (0, 0))
+        return self._nav(snapshot, self.holdings, self.range, self.fees) / (without or 1) - 1.0 if without else 0.0
 
     def _pool(self, snapshot: Snapshot) -> UniswapV3Pool:
         found = snapshot.venue(self.pool)

@@ -9,6 +9,7 @@ import pytest
 
 from keeper.decide import decide
 from keeper.errors import Refusal
+from keeper.forecast import forecast
 from keeper.model import (
     Approved,
     Cost,
@@ -22,12 +23,16 @@ from keeper.model import (
     Range,
     RangeGoal,
     RangeMove,
+    RangeProblem,
     Refused,
     Snapshot,
     State,
     Threshold,
     Token,
 )
+from keeper.plan import plan_range
+from keeper.plan.basket import Sizes
+from keeper.plan.market import opener
 from keeper.protocols import uniswap_v3_math as v3
 from keeper.protocols import uniswap_v3_range as ranges
 from keeper.protocols.uniswap_v3 import UniswapV3Pool, window_words
@@ -175,11 +180,69 @@ def test_what_is_idle_is_added_to_the_same_range() -> None:
     assert after.liquidity > before.liquidity
 
 
-def test_a_turnover_that_is_spent_waits() -> None:
-    spent = GuardState(7, False, Timestamp(0), 10**12, 10**9)
+def planned(snapshot: Snapshot, turnover: float = 6e5, **rules: Any) -> tuple[Plan, ...]:
+    vault, rules_ = snapshot.vault(VAULT), mandate(**rules)
+    problem = vault.problem(snapshot, rules_)
+    assert isinstance(problem, RangeProblem)
+    drift = vault.drift(snapshot, rules_)
+    expected = forecast(problem, drift, beliefs(), rules_)
+    open_snapshot = replace(snapshot, venues=(problem.venue,))
+    market = opener(open_snapshot, (POOL,), vault.tokens[0].address, 2 * 10**9, 10)
+    return plan_range(problem, expected, rules_, market, Sizes(turnover, 10.0, 6e5, 600_000))
+
+
+@pytest.mark.parametrize("base_first", [True, False])
+@pytest.mark.parametrize("usd", [2_650.0, 3_400.0])
+def test_a_range_beside_the_price_needs_hardly_a_swap_and_is_weighed(usd: float, base_first: bool) -> None:
+    snapshot = scene(usd, base_first=base_first)
+    (beside,) = (p for p in planned(snapshot, turnover=1e4) if p.acts)
+    assert beside.reason.startswith("lay as the tokens are")
+    after = snapshot.vault(VAULT).after(snapshot, beside, Timestamp(NOW + 12))
+    assert after.range is not None
+    assert after.range.liquidity > 0
+    idle = sum(a.raw * snapshot.round(a.token).price_x36 for a in after.holdings)
+    assert idle < 0.1 * sum(a * r.price_x36 for a, r in zip((6 * 10**11, 0), snapshot.rounds, strict=True))
+    width = 2 * math.log1p(0.1) / math.log(1.0001)
+    assert after.range.tick_upper - after.range.tick_lower == pytest.approx(width, abs=SPACING)
+    (centred,) = (p for p in planned(snapshot) if p.reason.startswith("re-centre"))
+    assert centred.cost.lvr < beside.cost.lvr
+    assert beside.cost.fees < centred.cost.fees / 50
+    assert centred.cost.execution > beside.cost.execution
+
+
+def test_a_free_width_follows_fees_and_the_cost_of_moving_within_its_bounds() -> None:
+    def width(**changes: Any) -> int:
+        fees = changes.pop("fees", (0, 0))
+        goal = RangeGoal(Bps(1_000), Bps(9_000), Bps(1_000), Bps(200), Bps(3_000))
+        acted = GuardState(7, False, Timestamp(NOW - 10 * 86_400), 10**12, 10**13)
+        move = planned(scene(2_650.0, fees=fees, guard=acted), goal=goal, **changes)[0].move
+        assert isinstance(move, RangeMove)
+        return move.tick_upper - move.tick_lower
+
+    poor, rich = width(fees=(10**8, 0)), width(fees=(15 * 10**9, 0))
+    assert rich < poor
+    low, high = (2 * math.log1p(w) / math.log(1.0001) for w in (0.02, 0.3))
+    assert low - SPACING <= rich < poor <= high + SPACING
+
+
+def test_every_cost_of_a_range_is_told_in_its_part() -> None:
+    found = planned(scene(2_650.0))
+    waiting, centred = found[0].waiting, next(p.cost for p in found if p.reason.startswith("re-centre"))
+    assert waiting.lvr > 0.0, "outside nothing is earned"
+    assert waiting.execution == 0.0
+    assert abs(centred.lvr) < waiting.lvr
+    assert centred.fees > 0.0
+    assert centred.gas > 0.0
+
+
+def test_a_turnover_that_is_spent_lays_the_range_beside_the_price() -> None:
+    spent = GuardState(7, False, Timestamp(0), 10**12, 10**10)
     verdict = decided(scene(2_650.0, guard=spent)).verdict
-    assert isinstance(verdict, Hold)
-    assert "turnover" in verdict.plan.reason
+    assert isinstance(verdict, Approved), verdict
+    assert verdict.plan.reason.startswith("lay as the tokens are")
+    names = {c.name.split(" ")[0]: c for c in verdict.plan.candidates}
+    assert "turnover" in names["re-centre"].note
+    assert "ends outside" in names["lay"].note
 
 
 def test_an_unpriced_token_is_refused_and_nothing_is_guessed() -> None:

@@ -4,7 +4,8 @@ from typing import Literal
 
 from keeper.chain.logs import executed, fills
 from keeper.chain.node import Node
-from keeper.chain.receipts import Receipt, count, receipt, why
+from keeper.chain.quorum import reached
+from keeper.chain.receipts import Receipt, count, told, why, witnessed
 from keeper.errors import Halt
 from keeper.model import UNRESOLVED, Intent, Intents, IntentState, Outcome
 from keeper.units import Hash
@@ -14,8 +15,9 @@ def confirm(node: Node, intents: Intents, intent_id: Hash) -> Outcome:
     """The intent's outcome as of now, recorded when it is news.
 
     "done" needs a receipt of one of our own transactions with status 1, in a canonical block, with the vault's
-    IntentExecuted of this intent and epoch (K-22). Raises Retry when the node does not answer; Halt when the chain
-    shows what cannot be: a nonce spent by someone else, or a success without the event.
+    IntentExecuted of this intent and epoch, told alike by as many providers as a quorum (K-22). Raises Retry when the
+    node does not answer; Halt when the chain shows what cannot be: a nonce spent by someone else, or a success without
+    the event.
     """
     intent = intents.intent(intent_id)
     if intent is None:
@@ -24,9 +26,14 @@ def confirm(node: Node, intents: Intents, intent_id: Hash) -> Outcome:
     if intent.state == "final" and known is not None:
         return known
     attempts = intents.attempts(intent_id)
-    found = next(filter(None, (receipt(node, attempt) for attempt in reversed(attempts))), None)
+    found = next(filter(None, (told(node, attempt) for attempt in reversed(attempts))), None)
     if found is None:
         return _unseen(node, intents, intent)
+    if not witnessed(node, found):
+        if known is not None and intent.state not in UNRESOLVED:
+            return known
+        reason = f"too few providers tell of its receipt alike: a quorum of {node.quorum} is required"
+        return Outcome("sent", intent_id, found.attempt.tx_hash, reason=reason)
     if known is not None and intent.state not in UNRESOLVED:
         if (known.tx_hash, known.block_hash) == (found.attempt.tx_hash, found.block.hash):
             return known
@@ -41,11 +48,16 @@ def finalize(node: Node, intents: Intents, sender_intents: tuple[Intent, ...]) -
     resolved = [intent for intent in sender_intents if intent.state not in UNRESOLVED]
     if not resolved:
         return
-    final = node.block_at("finalized")
+    final = reached(node, _finalized)
     for intent in resolved:
         outcome = intents.outcome(intent.intent_id)
-        if final is not None and outcome is not None and outcome.block is not None and outcome.block <= final.number:
+        if final is not None and outcome is not None and outcome.block is not None and outcome.block <= final:
             intents.move(intent.intent_id, intent.state, "final")
+
+
+def _finalized(node: Node) -> int | None:
+    found = node.block_at("finalized")
+    return None if found is None else found.number
 
 
 def _seen(node: Node, intent: Intent, found: Receipt) -> tuple[IntentState, Outcome]:
@@ -56,10 +68,10 @@ def _seen(node: Node, intent: Intent, found: Receipt) -> tuple[IntentState, Outc
         return "reverted", _outcome(intent, found, "reverted", why(node, intent, found))
     events = [event for event in executed(found.logs, intent.vault) if event.intent_id == intent.intent_id]
     if len(events) != 1 or events[0].epoch != intent.expected_epoch + 1:
-        told = [event.epoch for event in events]
+        epochs = [event.epoch for event in events]
         raise Halt(
             f"transaction {found.attempt.tx_hash} succeeded, but {intent.vault} tells of intent {intent.intent_id} "
-            f"at epochs {told}, expected [{intent.expected_epoch + 1}]: stop and look at the vault"
+            f"at epochs {epochs}, expected [{intent.expected_epoch + 1}]: stop and look at the vault"
         )
     return "mined", _outcome(intent, found, "done", "", events[0].nav_before, events[0].nav_after)
 

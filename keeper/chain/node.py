@@ -66,16 +66,19 @@ class Node:
         chain_id: int,
         timeout: float = 10.0,
         explain: Callable[[bytes], str] = lambda data: f"0x{data.hex()}",
+        quorum: int = 1,
     ) -> None:
         """`timeout` seconds bound a call in all, over every provider tried. Raises BadInput for an unusable URL.
 
-        `explain` says what revert data means, for those who tell of a transaction that failed.
+        `explain` says what revert data means, for those who tell of a transaction that failed; `quorum` is how many
+        providers must agree on what closes an intent or opens one.
         """
         if not urls:
             raise BadInput("no RPC URL was given: name at least one in the environment")
         self.chain_id = chain_id
         self.timeout = timeout
         self.explain = explain
+        self.quorum = quorum
         self.requests = 0
         self.missing: set[str] = set()
         """Methods found not to be there, so that nobody asks for them again."""
@@ -86,6 +89,7 @@ class Node:
         self._quarantined: dict[int, int] = {}
         self._timings: deque[Timing] = deque(maxlen=_TIMINGS_KEPT)
         self._lock = Lock()
+        self._others: dict[int, Node] = {}
 
     def __repr__(self) -> str:
         return f"Node({', '.join(endpoint.name for endpoint in self._endpoints)}; chain {self.chain_id})"
@@ -176,8 +180,10 @@ class Node:
 
     def others(self) -> "tuple[Node, ...]":
         """Every provider but the one in use, each as a node of its own, to ask the same of it."""
-        urls = (url for index, url in enumerate(self._urls) if index != self._active)
-        return tuple(Node([url], self.chain_id, self.timeout, self.explain) for url in urls)
+        for index, url in enumerate(self._urls):
+            if index not in self._others:
+                self._others[index] = Node([url], self.chain_id, self.timeout, self.explain)
+        return tuple(self._others[index] for index in range(len(self._urls)) if index != self._active)
 
     def take_timings(self) -> tuple[Timing, ...]:
         """The requests since the last time this was asked, oldest first; the latest 1,000 of them."""
@@ -189,6 +195,8 @@ class Node:
         """Drops idle connections; the node stays usable."""
         for endpoint in self._endpoints:
             endpoint.close()
+        for other in self._others.values():
+            other.close()
 
     def _answered(self, method: str, params: Sequence[Any], parse: Callable[[Any], T]) -> T:
         try:

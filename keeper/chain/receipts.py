@@ -5,6 +5,7 @@ from typing import Any
 
 from keeper.chain.logs import Log, logs
 from keeper.chain.node import Node, RpcError, data, fields, quantity, word
+from keeper.chain.quorum import first, reached, witnesses
 from keeper.errors import Retry
 from keeper.model import Attempt, Head, Intent
 from keeper.units import Address, BlockNumber, Gas, Hash, Wei
@@ -22,6 +23,19 @@ class Receipt:
     logs: tuple[Log, ...]
 
 
+def witnessed(node: Node, found: Receipt) -> bool:
+    """Whether as many providers as a quorum tell of the receipt alike (K-22)."""
+    if node.quorum == 1:
+        return True
+    missing = receipt(node, found.attempt) != found
+    return witnesses(node, lambda other: receipt(other, found.attempt) == found) - missing >= node.quorum
+
+
+def told(node: Node, attempt: Attempt) -> Receipt | None:
+    """As `receipt`, by whichever provider tells of one: that the one in use keeps it back must not hide it."""
+    return first(node, lambda one: receipt(one, attempt))
+
+
 def receipt(node: Node, attempt: Attempt) -> Receipt | None:
     """The receipt of one attempt; None when the node has none, or its block is not canonical. Raises Retry."""
     found = _asked(node, "eth_getTransactionReceipt", [attempt.tx_hash], lambda value: _parsed(value, attempt.tx_hash))
@@ -35,11 +49,18 @@ def receipt(node: Node, attempt: Attempt) -> Receipt | None:
 
 
 def count(node: Node, sender: Address, tag: str) -> int | None:
-    """Transactions of `sender` mined as of `tag`; None when the node does not know the tag. Raises Retry."""
-    try:
-        return node.call("eth_getTransactionCount", [sender, tag], quantity)
-    except RpcError:
-        return None
+    """Transactions of `sender` mined as of `tag`, by as many providers as a quorum; None when they do not say.
+
+    Raises Retry when there is one provider, and it does not answer.
+    """
+
+    def told(one: Node) -> int | None:
+        try:
+            return one.call("eth_getTransactionCount", [sender, tag], quantity)
+        except RpcError:
+            return None
+
+    return reached(node, told)
 
 
 def why(node: Node, intent: Intent, found: Receipt) -> str:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from keeper import guard, registry
 from keeper.calldata_policy import Manifest, Pool
 from keeper.chain.confirm import confirm
-from keeper.chain.node import Node, RpcError
+from keeper.chain.node import Node
 from keeper.chain.observe import ask
+from keeper.chain.quorum import witnesses
 from keeper.chain.reconcile import reconcile
 from keeper.chain.signer import Signer
 from keeper.chain.submit import submit
-from keeper.errors import BadInput, Halt, Retry
+from keeper.errors import Retry
 from keeper.journal import Journal
 from keeper.model import Allowed, Cleared, Lanes, Mandate, Outcome, Prediction, Snapshot, Vault
 from keeper.run.bind import Bound
@@ -31,13 +32,12 @@ MAX_LAG = 2
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Who acts, through which node and journal; `quorum` providers must have the block that a plan was made at."""
+    """Who acts, through which node and journal."""
 
     node: Node
     journal: Journal
     bound: Bound
     signer: Signer
-    quorum: int = 1
 
 
 def act(
@@ -76,26 +76,19 @@ def settle(who: Acting, lanes: Lanes, allowed: Allowed) -> tuple[Outcome, ...]:
 
 def _require_witnesses(who: Acting, snapshot: Snapshot) -> None:
     """K-27: one provider that lies, lags or follows a fork alone must not be enough for a signature."""
-    if who.quorum == 1:
-        return
-    found = 1 + sum(_agrees(other, who.bound, snapshot) for other in who.node.others())
-    if found < who.quorum:
+    found = witnesses(who.node, lambda other: _agrees(other, who.bound, snapshot))
+    if found < who.node.quorum:
         raise Retry(
             f"{found} of the providers agree on block {snapshot.head.number}, {snapshot.head.hash}, and on what was "
-            f"read of it, a quorum of {who.quorum} is required: nothing was signed"
+            f"read of it, a quorum of {who.node.quorum} is required: nothing was signed"
         )
 
 
 def _agrees(other: Node, bound: Bound, snapshot: Snapshot) -> bool:
     """Whether another provider has the same block, is at most MAX_LAG ahead of it, and reads the same from it."""
-    try:
-        seen, latest = other.block_at(snapshot.head.number), other.head()
-        same = seen is not None and seen.hash == snapshot.head.hash
-        return (
-            same and latest.number <= snapshot.head.number + MAX_LAG and take(other, bound, snapshot.head) == snapshot
-        )
-    except (BadInput, Halt, Retry, RpcError):
-        return False
+    seen, latest = other.block_at(snapshot.head.number), other.head()
+    same = seen is not None and seen.hash == snapshot.head.hash
+    return same and latest.number <= snapshot.head.number + MAX_LAG and take(other, bound, snapshot.head) == snapshot
 
 
 def _follow(who: Acting, outcome: Outcome, alarm: Callable[[], bool]) -> Outcome:

@@ -298,7 +298,7 @@ class Keeper:
                 f"the key opened is that of {self.signer.address}, key.address says {self.config.key.address}: "
                 "correct one of the two"
             )
-        return Acting(self.node, self.journal, self.bound, self.signer, self.config.chain.quorum)
+        return Acting(self.node, self.journal, self.bound, self.signer)
 
     def _think(self, snapshot: Snapshot, mandate: Mandate, memory: Journal | None, watch: Stopwatch) -> Thought:
         state = record.state(memory, snapshot.chain_id, mandate.vault, self.bound.keeper)
@@ -401,7 +401,7 @@ def open_keeper(config: Config, signer: Signer | None = None) -> Keeper:
 
     Raises BadInput when the configuration and the chain do not fit, Retry when the node does not answer.
     """
-    node = Node(config.chain.urls, config.chain.id, config.chain.timeout_s, explain)
+    node = Node(config.chain.urls, config.chain.id, config.chain.timeout_s, explain, config.chain.quorum)
     try:
         node.check_chain_id()
         return Keeper(config, node, bind(node, config), signer)

@@ -16,7 +16,7 @@ MEMORY = 0.985
 ROUGHNESS = 0.16
 STORM_H, FALL_H = 4, 17
 """Hours of the scene after which the storm rises, and in which the price falls."""
-FALL = -0.09
+FALL = -0.085
 """Log return of that hour."""
 SLIDE = -0.0115
 """Log return an hour while the storm rises."""

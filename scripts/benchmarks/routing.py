@@ -314,8 +314,8 @@ def everywhere() -> None:
 def gas() -> None:
     print("## P3: gas, $5 a pool\n")
     print(
-        "A pool's side holds $2 m on average; cost is the loss against the pools' prices before the trade, plus gas. Time "
-        "is the processor's, on one core.\n"
+        "A pool's side holds $2 m on average; cost is the loss against the pools' prices before the trade, plus gas. "
+        "Time is the processor's, on one core.\n"
     )
     header("pools × tokens", "traded", "pools used: fee-only, ours", "over fee-only", "over a lower bound", "ours, ms")
     for size in (5e-4, 1e-4, 2e-5):

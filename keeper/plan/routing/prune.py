@@ -90,41 +90,43 @@ def weigh(task: Task, allowed: Flags, prices: Floats, found: Found) -> None:
     """Fill `found` with what the demand comes to over the pools `allowed`, starting from `prices`."""
     pools, tokens = allowed.size, prices.size
     live = np.flatnonzero(allowed)
-    nu, worth, report = found.prices, np.zeros(tokens), np.zeros(6)
+    used, nu, spare, facts = found
+    edges, fixed, demand, base = task.edges, task.fixed, task.demand, task.base
+    pairs, goal = edges.pairs, task.goal
+    worth, report = np.zeros(tokens), np.zeros(6)
     side, paid, received = np.full(pools, -1, np.int64), np.zeros(pools), np.zeros(pools)
     nu[:] = prices
-    found.facts[VALUE], found.facts[BOUND], found.facts[SOLVED], found.facts[FITS] = -math.inf, math.inf, 0.0, 0.0
-    found.used[:] = False
-    if not reached(task.demand, task.base, live, task.edges.pairs):
+    facts[VALUE], facts[BOUND], facts[SOLVED], facts[FITS] = -math.inf, math.inf, 0.0, 0.0
+    used[:] = False
+    if not reached(demand, base, live, pairs):
         return
-    newton(nu, task.demand, task.base, live, task.edges, task.goal, task.radius, task.limit, worth, report)
-    if report[RESIDUAL] > _GOOD * task.goal:
+    newton(nu, demand, base, live, edges, goal, task.radius, task.limit, worth, report)
+    if report[RESIDUAL] > _GOOD * goal:
         return
-    trade(nu, live, task.edges, side, paid, received)
-    bound, fixed, count, smallest = 0.0, 0.0, 0, math.inf
+    trade(nu, live, edges, side, paid, received)
+    bound, cost, count, smallest = 0.0, 0.0, 0, math.inf
     for j in range(tokens):
         bound += worth[j]
-        if j != task.base:
-            bound -= nu[j] * task.demand[j]
+        if j != base:
+            bound -= nu[j] * demand[j]
     for i in range(pools):
-        found.spare[i] = -task.fixed[i]
+        spare[i] = -fixed[i]
         if side[i] >= 0:
-            sold, bought = task.edges.pairs[i, side[i]], task.edges.pairs[i, 1 - side[i]]
-            found.spare[i] += nu[bought] * received[i] - nu[sold] * paid[i]
-            found.used[i] = True
-            fixed += task.fixed[i]
+            spare[i] += nu[pairs[i, 1 - side[i]]] * received[i] - nu[pairs[i, side[i]]] * paid[i]
+            used[i] = True
+            cost += fixed[i]
             count += 1
             smallest = min(smallest, received[i])
-    found.facts[VALUE], found.facts[BOUND], found.facts[SOLVED] = bound - fixed, bound, 1.0
+    facts[VALUE], facts[BOUND], facts[SOLVED] = bound - cost, bound, 1.0
     if count <= task.most:
-        found.facts[FITS] = 2.0 if smallest >= task.least else 1.0
+        facts[FITS] = 2.0 if smallest >= task.least else 1.0
 
 
 def weakest(found: Found, passed: Flags) -> int:
     """The pool in use, not `passed` over, that gains least beyond its cost; -1 when there is none."""
-    at = -1
+    at, used, spare = -1, found.used, found.spare
     for i in range(passed.size):
-        if found.used[i] and not passed[i] and (at < 0 or found.spare[i] < found.spare[at]):
+        if used[i] and not passed[i] and (at < 0 or spare[i] < spare[at]):
             at = i
     return at
 
@@ -192,13 +194,7 @@ def improve(task: Task, best: Found) -> None:
     for _ in range(_ROUNDS):
         copy(best, now)
         offered(task, now.prices, offer)
-        for a in range(pools + 1):  # taken in, the last number for none
-            for b in range(pools + 1):  # and left out
-                hope[a, b] = now.facts[VALUE]
-                if a < pools:
-                    hope[a, b] += -math.inf if now.used[a] else offer[a] - task.fixed[a]
-                if b < pools:
-                    hope[a, b] -= now.spare[b] if now.used[b] else math.inf
+        hopes(now, offer, task.fixed, hope)
         hope[pools, pools] = -math.inf
         for _ in range(_NEIGHBOURS):
             at = int(hope.argmax())
@@ -218,17 +214,30 @@ def improve(task: Task, best: Found) -> None:
             break
 
 
+def hopes(now: Found, offer: Floats, fixed: Floats, hope: Floats) -> None:
+    """Fill `hope` with the bounds of the sets with pool a taken in and b left out; the last number stands for none."""
+    used, spare, value = now.used, now.spare, now.facts[VALUE]
+    pools = used.size
+    for a in range(pools + 1):
+        gain = value
+        if a < pools:
+            gain += -math.inf if used[a] else offer[a] - fixed[a]
+        for b in range(pools):
+            hope[a, b] = gain - spare[b] if used[b] else -math.inf
+        hope[a, pools] = gain
+
+
 def offered(task: Task, prices: Floats, offer: Floats) -> None:
     """Fill `offer` with arb_i(ν) of every pool."""
     pools = offer.size
     live = np.arange(pools)
     side, paid, received = np.full(pools, -1, np.int64), np.zeros(pools), np.zeros(pools)
     trade(prices, live, task.edges, side, paid, received)
+    pairs = task.edges.pairs
     for i in range(pools):
         offer[i] = 0.0
         if side[i] >= 0:
-            sold, bought = task.edges.pairs[i, side[i]], task.edges.pairs[i, 1 - side[i]]
-            offer[i] = prices[bought] * received[i] - prices[sold] * paid[i]
+            offer[i] = prices[pairs[i, 1 - side[i]]] * received[i] - prices[pairs[i, side[i]]] * paid[i]
 
 
 def spread(task: Task, allowed: Flags, prices: Floats, found: Found) -> None:

@@ -154,7 +154,11 @@ class Venue(Protocol):
         ...
 
     def lower(self) -> tuple[Piece, ...]:
-        """The pool as constant-product pieces, in the order of rising token 0 price."""
+        """The pool as constant-product pieces, in the order of rising token 0 price.
+
+        None of one that holds nothing, or is of another shape: the planner then asks for `best_input`, hundreds of
+        times, and takes it as constant product between the answers.
+        """
         ...
 
 

@@ -201,6 +201,7 @@ contract BasketIncidentsTest is BasketWorld {
         vm.stopPrank();
     }
 
+    /// forge-config: default.fuzz.runs = 200
     /// @dev I-22 Resupply, Sonne, Radiant, Hundred: the first one gives to an empty market and rounds the next to zero.
     /// C-25: what the attacker loses is a hundred times what his victim loses, and more.
     function testFuzz_I22_inflationCostsMoreThanItTakes(uint256 seed, uint256 gift, uint256 deposit) public {

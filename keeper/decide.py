@@ -31,6 +31,7 @@ from keeper.model import (
 from keeper.plan import plan_health, plan_range, plan_weights, policy
 from keeper.plan.basket import Sizes
 from keeper.plan.health import Bounds, Rescuing
+from keeper.plan.infeasible import BAND
 from keeper.plan.policy import parts
 from keeper.plan.route import opener
 from keeper.simulate import simulate
@@ -209,7 +210,8 @@ class _Case:
         first: Refused | None = None
         for plan in plans:
             if not plan.acts:
-                return first or Hold(plan)
+                blocked = tuple(reason for reason in plan.limits if reason.id != BAND)
+                return first or (Refused(blocked, plan) if blocked else Hold(plan))
             verdict = self._verdict(plan)
             if isinstance(verdict, Approved):
                 return verdict
@@ -255,7 +257,7 @@ class _Case:
         gross = vault.gross(snapshot, snapshot.head.timestamp)
         turnover = self._turnover() * share
         least = mandate.min_trade * 10**base.decimals * price
-        sizes = Sizes(turnover * price, least, gross * price, vault.gas)
+        sizes = Sizes(turnover * price, least, gross * price, vault.gas, 10**base.decimals * price)
         expected = self.seen.forecast
         if isinstance(problem, WeightProblem):
             return plan_weights(problem, expected, mandate, open_market, sizes)

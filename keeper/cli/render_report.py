@@ -54,6 +54,8 @@ def _rows(one: Report, plan: Plan | None, snapshot: Snapshot) -> Iterator[tuple[
         yield "now", drift_table(one.decision.drift)
     if (chances := _chances(one)) is not None:
         yield "chances", chances
+    for limit in plan.limits if plan is not None and not refused else ():
+        yield "but", Text(_named(limit.sentence.removeprefix(f"{one.name}: "), snapshot))
     if plan is not None and plan.candidates:
         yield "weighed", candidate_table(plan, base, nav(one))
     verdict = one.decision.verdict
@@ -80,6 +82,13 @@ def _urgent(verdict: Approved, snapshot: Snapshot) -> Text:
         f"{words.amount(prediction.repaid_raw, base)} of debt and loses {share:.1f} bps of that, at most "
         f"{rescue.most_loss}: {words.amount(lost, base)} of the {words.amount(rescue.budget_raw, base)} left for it"
     )
+
+
+def _named(sentence: str, snapshot: Snapshot) -> str:
+    """With tokens by symbol."""
+    for token in snapshot.tokens:
+        sentence = sentence.replace(token.address, token.symbol)
+    return sentence
 
 
 def headline(one: Report) -> Text:

@@ -94,6 +94,14 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """A guard that spoke, or what is in the planner's way: its id and one sentence, what was found and required."""
+
+    id: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """Something the planner weighed: a name a person recognises, its cost, and what came of it."""
 
@@ -104,7 +112,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Ordered legs and what they are expected to cost. No legs and no move: do nothing, for `reason`."""
+    """Ordered legs and what they are expected to cost. No legs and no move: do nothing, for `reason`.
+
+    `limits` say where the mandate and the market do not fit, and what would be the least to change.
+    """
 
     legs: tuple[Leg, ...]
     move: Move | None
@@ -112,6 +123,7 @@ class Plan:
     waiting: Cost
     reason: str
     candidates: tuple[Candidate, ...] = ()
+    limits: tuple[Reason, ...] = ()
 
     @property
     def acts(self) -> bool:
@@ -145,11 +157,3 @@ class Prediction:
     """Of a range vault."""
     repaid_raw: int = 0
     """Debt repaid by a levered vault, raw units of the base asset."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A guard that spoke: its id and one sentence with what was found and what was required."""
-
-    id: str
-    sentence: str

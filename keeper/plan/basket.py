@@ -14,12 +14,20 @@ _SHRINK_MARGIN = 0.999
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What bounds one trade: `turnover` and `min_trade` in quote currency, `wealth` likewise, and the fixed gas."""
+    """What bounds one trade: `turnover` and `min_trade` in quote currency, `wealth` likewise, and the fixed gas.
+
+    `unit` is a whole unit of the base asset in quote currency.
+    """
 
     turnover: float
     min_trade: float
     wealth: float
     base_gas: int
+    unit: float = 1.0
+
+    def told(self, value: float) -> str:
+        """In whole units of the base asset."""
+        return f"{value / self.unit:,.4g}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,15 @@ from keeper.costs import years
 from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
 from keeper.plan.basket import Sizes, Tried, attempt, shares
+from keeper.plan.infeasible import narrow_band, no_trade_possible
 from keeper.plan.region import Floats, Region, geometry, region, trimmed
 from keeper.plan.route import Market
 from keeper.plan.volatility import covariance
 
 _EDGE_MARGIN = 0.98
 """A trade to the edge ends this far out, in units of the band, so that its own cost does not leave it outside."""
+_LESS = (0.5, 0.1, 0.02)
+"""Of the way back, where the pools cannot take all of it."""
 _SAME = 1e-3
 """Weights wanted that differ by less than this share of a band are one candidate."""
 
@@ -47,10 +50,12 @@ def plan_weights(
 
     ways = _ways(problem, off, mandate)
     consider(*ways[0])
-    if not trials and len(ways) > 1:
-        consider(*ways.pop())
+    for share in _LESS if not trials else ():
+        if not trials:
+            consider(off * (1.0 - share), f"as the pools allow, {share:.3g} of the way back")
     if not trials:
-        return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused)),)
+        limit = no_trade_possible(mandate, problem, off, limits, refused[0].note.removeprefix("not possible: "))
+        return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), (limit,)),)
     where = _region(problem, forecast, mandate, off, trials[0])
     inner = (where.settle(off), "to where waiting is best")
     if len(ways) > 1 and where.distance(off) > 1.0 and not _known(problem, inner[0], ways):
@@ -115,10 +120,12 @@ def _ranked(
         ),
         *refused,
     )
-    acting = tuple(Plan(t.trades.legs, None, c, waiting, t.name, candidates) for t, c in ranked)
+    narrow = narrow_band(mandate, problem, off, where) if mandate.policy.settle == "cheapest" and not worth else None
+    told = (narrow,) if narrow is not None else ()
+    acting = tuple(Plan(t.trades.legs, None, c, waiting, t.name, candidates, told) for t, c in ranked)
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
-        return (Plan((), None, cost, waiting, reason, candidates), *acting)
+        return (Plan((), None, cost, waiting, reason, candidates, told), *acting)
     return acting
 
 

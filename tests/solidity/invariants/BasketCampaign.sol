@@ -22,7 +22,7 @@ contract BasketCampaign is ShareVerbs, BasketWorld {
         this.rebalance(0);
     }
 
-    function verbs() external pure returns (string[] memory) {
+    function verbs() external pure virtual returns (string[] memory) {
         return vm.split(string.concat(COMMON_VERBS, SHARE_VERBS, " join(uint256,uint256)"), " ");
     }
 
@@ -60,7 +60,7 @@ contract BasketCampaign is ShareVerbs, BasketWorld {
         owed = 0;
     }
 
-    function _requireKind() internal view override {
+    function _requireKind() internal view virtual override {
         _requireShareState();
         uint16[] memory weights = vault.weights();
         assertEq(uint256(weights[0]) + weights[1] + weights[2], BPS, Law.BK2);

@@ -75,6 +75,11 @@ library Law {
     string internal constant L5 = "L-5 the logs and the prices give the turnover budget (C-39)";
     string internal constant L6 = "L-6 the logs alone say whether the vault is paused, and its limits (C-39)";
 
+    // stolen keys
+
+    string internal constant T1 =
+        "T-1 at true prices a thief takes B (1 + T / day) and the feeds' deviation of what he turned over, no more (C-8)";
+
     // baskets
 
     string internal constant BK1 = "BK-1 a rebalance ends inside the drift band, or no farther out than it began";

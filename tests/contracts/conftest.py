@@ -26,6 +26,7 @@ class Exposed:
 
     evm: Any
     artefacts: Path
+    now: int = NOW
 
     def deploy(self, contract: str, types: str = "()", *values: Any) -> str:
         """Of Exposed.sol, or else one that is shipped; `types` of its constructor."""
@@ -36,6 +37,10 @@ class Exposed:
             code = abi.load(contract).creation
         address: str = self.evm.deploy(ADMIN, code + calls.arguments(types, *values))
         return address.lower()
+
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+        self.evm.set_block_env(BlockEnv(timestamp=self.now, number=1))
 
     def send(self, to: str, function: str, *values: Any, returns: str = "()") -> Any:
         """A transaction's answer: the value itself when there is one, a tuple otherwise."""

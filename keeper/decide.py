@@ -252,7 +252,7 @@ class _Case:
         if isinstance(problem, RangeProblem):
             snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
         slippage = guard.most_slippage(vault, mandate, urgent)
-        open_market = opener(snapshot, pools, base.address, gas_price, slippage)
+        open_market = opener(snapshot, pools, base.address, gas_price, slippage, mandate.data_price)
         price = snapshot.round(base.address).price_x36 / 1e36
         gross = vault.gross(snapshot, snapshot.head.timestamp)
         turnover = self._turnover() * share

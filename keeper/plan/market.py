@@ -14,6 +14,8 @@ from keeper.units import Address, bps_down
 
 _REMEMBERED = 16
 """Markets: a block's vaults share one or a few, and each holds megabytes."""
+BASE_BYTES, LEG_BYTES = 560, 160
+"""Of a signed transaction without legs: envelope and signature, selector, order, move and offsets; and of one leg."""
 _AT_REST = 1e-12
 """Arbitrage worth less than this share of the pools' depth is rounding."""
 
@@ -22,7 +24,8 @@ _AT_REST = 1e-12
 class Market:
     """The pools that may be used, at the snapshot's block.
 
-    Prices are quote currency per raw unit; `gas_value` is a unit of gas in quote currency; `max_slippage` in bps.
+    Prices are quote currency per raw unit; `gas_value` is a unit of gas in quote currency, `data_value` a byte of
+    calldata on the L1 that a rollup publishes it to; `max_slippage` in bps.
     """
 
     venues: tuple[Venue, ...]
@@ -30,6 +33,7 @@ class Market:
     base: Address
     gas_value: float
     max_slippage: int
+    data_value: float = 0.0
 
     @functools.cached_property
     def _by_pool(self) -> dict[Address, Venue]:
@@ -44,11 +48,8 @@ class Market:
         return Leg(self.venue(fill.pool).adapter, fill.pool, fill.token_in, amount_in, min_out)
 
     def cost(self, fills: Iterable[Fill], base_gas: int) -> Cost:
-        """What the fills cost, each of a pool of its own, in raw units of the base asset.
-
-        L1 data is free where the chain is its own L1.
-        """
-        price, gas = dict(self.prices), base_gas
+        """What the fills cost, each of a pool of its own, in raw units of the base asset."""
+        price, gas, size = dict(self.prices), base_gas, BASE_BYTES
         fees = impact = basis = 0.0
         for fill in fills:
             venue, net = self.venue(fill.pool), fill.amount_in - fill.fee_raw
@@ -57,8 +58,15 @@ class Market:
             basis += net * price[fill.token_in] - at_mid
             impact += at_mid - fill.amount_out * price[fill.token_out]
             gas += venue.gas
+            size += LEG_BYTES
         unit = price[self.base]
-        return Cost(fees=fees / unit, impact=impact / unit, basis=basis / unit, gas=gas * self.gas_value / unit)
+        return Cost(
+            fees=fees / unit,
+            impact=impact / unit,
+            basis=basis / unit,
+            gas=gas * self.gas_value / unit,
+            l1_data=size * self.data_value / unit,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,9 +117,17 @@ def _graph(same: _Same, prices: tuple[tuple[Address, float], ...], gas_value: fl
 
 
 def opener(
-    snapshot: Snapshot, pools: Sequence[Address], base: Address, gas_price: int, max_slippage: int
+    snapshot: Snapshot,
+    pools: Sequence[Address],
+    base: Address,
+    gas_price: int,
+    max_slippage: int,
+    data_price: float = 0.0,
 ) -> Callable[[], Market]:
-    """A function that gives the market of `pools` at the snapshot's oracle prices."""
+    """A function that gives the market of `pools` at the snapshot's oracle prices.
+
+    `gas_price` in wei a unit of gas, `data_price` in wei a byte of calldata.
+    """
     known = {v.pool: v for v in snapshot.venues}
     market = Market(
         tuple(known[p] for p in pools),
@@ -119,5 +135,6 @@ def opener(
         base,
         gas_price * snapshot.native.price_x36 / 1e36,
         max_slippage,
+        data_price * snapshot.native.price_x36 / 1e36,
     )
     return lambda: market

@@ -137,3 +137,12 @@ def test_a_turnover_limit_makes_it_smaller_and_no_plan_that_ends_outside_passes_
     tight = plans(FAR, market=market, turnover=0.02 * WORTH)
     assert tight[0].acts
     assert "ends outside" in tight[0].candidates[1].note
+
+
+def test_calldata_published_to_an_l1_is_a_cost_of_its_own() -> None:
+    dear, free = (plans(FAR, market=replace(deep(), data_value=value)) for value in (1e-2, 0.0))
+    assert free[0].acts
+    assert free[0].cost.l1_data == 0.0
+    told = next(c.cost for c in dear[0].candidates if c.name == "back to target")
+    legs = next(int(c.note.split()[0]) for c in dear[0].candidates if c.name == "back to target")
+    assert told.l1_data * PRICES[A] == pytest.approx((560 + 160 * legs) * 1e-2)

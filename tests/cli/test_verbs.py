@@ -70,12 +70,12 @@ def test_shocks_and_what_would_be_done_in_time(desk: Desk):
 
 def test_a_deferral_is_told_wherever_one_would_look(fallen: Desk):
     """The basket waits for cheap gas, and says for how long; the levered vault, under its band, does not."""
-    fallen.edit(("# gas_below_gwei = 20 ", "gas_below_gwei = 1.5 "))
+    fallen.edit(("# gas_below_gwei = 20 ", "gas_below_gwei = 1.5 "), ('settle = "cheapest"', 'settle = "target"'))
     assert fallen.run("run", "--once").code == 0
     waits = "waiting at most 6 h for gas under 1.5 gwei, now 3"
     assert waits in unwrapped(fallen.run("journal", "2").out)
     page = unwrapped(fallen.run("status", "basket").out)
-    assert "policy threshold; as far as is cheapest" in page
+    assert "policy threshold; to the target" in page
     assert "pending deferred until 2026-" in page
     assert waits in page
     assert "pending" not in fallen.run("status", "leverage").out

@@ -122,8 +122,10 @@ class _Case:
         if isinstance(verdict, Hold):
             return verdict, self._rested(acting=True), f"{why}; {self._not_yet(verdict.plan)}"
         state = replace(state, acting=True)
-        if not isinstance(verdict, Approved) or self.trigger.kind == "rescue":
+        if self.trigger.kind == "rescue":
             return verdict, replace(state, deferred=None, progress=None), why
+        if not isinstance(verdict, Approved):  # whatever was begun goes on when it may
+            return verdict, state, why
         if against := self._against(verdict):
             held = replace(verdict.plan, legs=(), move=None, reason=against)
             return Hold(held), self._rested(acting=True), f"{why}; {against}"
@@ -343,7 +345,7 @@ class _Case:
             part = self._best(sold / n / self._turnover())
         if not isinstance(part, Approved):
             part, n = whole, 1
-        state = replace(state, deferred=None, progress=parts.begun(state, epoch, n, self._left_off(part)))
+        state = replace(state, progress=parts.begun(state, epoch, n, self._left_off(part)))
         if n > 1:
             chosen = Candidate(f"{part.plan.reason}, one of {n} parts", part.plan.cost)
             shown = (*whole.plan.candidates, chosen)

@@ -40,7 +40,7 @@ from keeper.model import (
 )
 from keeper.plan.policy import deferral, edges, levels
 from keeper.plan.policy.chance import deviations
-from keeper.units import WAD, Timestamp, Wad, Wei
+from keeper.units import WAD, Hash, Timestamp, Wad, Wei
 from tests import levered, scene
 from tests.plan.test_range import mandate as range_mandate
 from tests.plan.test_range import scene as range_scene
@@ -320,6 +320,28 @@ def test_a_fall_of_gas_that_is_not_to_be_expected_is_not_waited_for(
     assert (found is not None) == waits
     if found is not None:
         assert ("where it falls with probability" in found.reason) == trusted
+
+
+def test_an_end_that_came_stays_until_the_vault_rests() -> None:
+    """Neither a plan that was not carried out nor a refusal begins the wait anew."""
+    waiting = at(2.3, snapshot=dear(2.3), gates=GAS).state
+    over = at(2.3, snapshot=dear(2.3, 3_600), gates=GAS, state=waiting)
+    assert isinstance(over.verdict, Approved)
+    assert isinstance(at(2.3, snapshot=dear(2.3, 3_612), gates=GAS, state=over.state).verdict, Approved)
+    pending = replace(over.state, open_intents=(Hash("0x" + "12" * 32),))
+    refused = at(2.3, snapshot=dear(2.3, 3_612), gates=GAS, state=pending)
+    assert isinstance(refused.verdict, Refused)
+    after = replace(refused.state, open_intents=())
+    assert isinstance(at(2.3, snapshot=dear(2.3, 3_624), gates=GAS, state=after).verdict, Approved)
+
+
+def test_a_part_that_is_on_its_way_is_not_forgotten() -> None:
+    planned = at(2.3, WHOLLY, snapshot=shallow(), chunks=PARTS).state
+    on_its_way = replace(planned, open_intents=(Hash("0x" + "12" * 32),))
+    found = at(2.3, WHOLLY, snapshot=shallow(later=12), chunks=PARTS, state=on_its_way)
+    assert isinstance(found.verdict, Refused)
+    assert found.verdict.reasons[0].id == "K-4"
+    assert found.state.progress == planned.progress
 
 
 def test_back_inside_the_band_a_deferral_is_forgotten() -> None:

@@ -14,8 +14,8 @@ from keeper.units import Address, bps_down
 
 _REMEMBERED = 16
 """Markets: a block's vaults share one or a few, and each holds megabytes."""
-BASE_BYTES, LEG_BYTES = 560, 160
-"""Of a signed transaction without legs: envelope and signature, selector, order, move and offsets; and of one leg."""
+BASE_BYTES, LEG_BYTES = 420, 160
+"""Of a signed transaction without legs, 340 to 500 by the kind of move: envelope, order and offsets; and of a leg."""
 _AT_REST = 1e-12
 """Arbitrage worth less than this share of the pools' depth is rounding."""
 

@@ -9,7 +9,7 @@ import pytest
 from keeper.model import Forecast, Plan, Settle, Threshold, WeightProblem
 from keeper.plan import plan_weights
 from keeper.plan.basket import Sizes, shares
-from keeper.plan.market import Market
+from keeper.plan.market import BASE_BYTES, LEG_BYTES, Market
 from keeper.units import Address
 from tests.plan.markets import PRICES, A, B, C, market_of, pair
 from tests.scene import mandate
@@ -145,4 +145,4 @@ def test_calldata_published_to_an_l1_is_a_cost_of_its_own() -> None:
     assert free[0].cost.l1_data == 0.0
     told = next(c.cost for c in dear[0].candidates if c.name == "back to target")
     legs = next(int(c.note.split()[0]) for c in dear[0].candidates if c.name == "back to target")
-    assert told.l1_data * PRICES[A] == pytest.approx((560 + 160 * legs) * 1e-2)
+    assert told.l1_data * PRICES[A] == pytest.approx((BASE_BYTES + LEG_BYTES * legs) * 1e-2)

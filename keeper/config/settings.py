@@ -230,7 +230,7 @@ class PolicySettings(Section):
     refill: Duration = 600
     confirmations: Annotated[int, Strict(), Field(ge=0, le=100)] = 2
     horizon: Annotated[Duration, Field(le=SECONDS_PER_YEAR)] = 86_400
-    risk_aversion: Positive = 2.0
+    risk_aversion: Positive = 10.0
     max_loss_bps: Annotated[int, Strict(), Field(ge=1, le=1_000)] = 30
     max_slippage_bps: Annotated[int, Strict(), Field(ge=0, le=1_000)] = 10
     deadline_s: Annotated[int, Strict(), Field(ge=12, le=600)] = 300

@@ -114,7 +114,7 @@ def _vault(one: VaultDraft) -> list[str]:
         _said('kind = "threshold"', "act outside the band; the other kinds are below"),
         _said('settle = "cheapest"', 'how far to go back: what costs least, to the "target" or the "edge"'),
         _said('horizon = "24h"', "a trade must be worth more than waiting this long"),
-        _said("risk_aversion = 2.0", "price of being off target; higher trades earlier"),
+        _said("risk_aversion = 10.0", "price of being off target; higher trades earlier"),
         _said(f"max_loss_bps = {min(MAX_LOSS, one.max_loss)}", f"an action; the vault allows {one.max_loss}"),
         _said("max_slippage_bps = 10", "a leg's least output under its exact quote"),
         _said("deadline_s = 300", "a transaction not mined by then does nothing"),

@@ -322,6 +322,17 @@ def test_a_fall_of_gas_that_is_not_to_be_expected_is_not_waited_for(
         assert ("where it falls with probability" in found.reason) == trusted
 
 
+def test_a_band_that_is_broken_is_no_reason_to_pay_for_dear_gas() -> None:
+    """The weight is out already: what would press is another edge."""
+    seen = scene.snapshot(scene.basket(weth=360.0, usdc=500_000.0))
+    seen = replace(seen, head=replace(seen.head, base_fee=Wei(40 * 10**9)))
+    rules = scene.mandate(policy=Threshold("target"), gates=GAS)
+    found = decide(History(seen, ()), STATE, levered.trusting(0.3), rules, 0)
+    assert found.chance == 1.0
+    assert isinstance(found.verdict, Hold)
+    assert found.state.deferred is not None
+
+
 def test_an_end_that_came_stays_until_the_vault_rests() -> None:
     """Neither a plan that was not carried out nor a refusal begins the wait anew."""
     waiting = at(2.3, snapshot=dear(2.3), gates=GAS).state
@@ -405,6 +416,8 @@ def test_the_next_part_waits_for_its_pools_and_measures_how_long_they_take() -> 
     assert isinstance(still.verdict, Approved), "what was only planned does not count as a part"
     assert still.state.progress is not None
     assert (still.state.progress.done, still.state.progress.epoch) == (0, 7)
+    recent = at(2.3, WHOLLY, snapshot=shallow(2.28, 12, NOW - 350), chunks=PARTS, state=planned)
+    assert isinstance(recent.verdict, Approved), "an older action is not this schedule's"
     moved = next(off for pool, off in planned.progress.left if pool == levered.WETH_USDC)
     soon = at(2.25, WHOLLY, snapshot=shallow(2.25, 212, NOW + 12, 8, -moved), chunks=PARTS, state=planned)
     assert isinstance(soon.verdict, Hold)

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Guard} from "../../../contracts/guard/Guard.sol";
+import {ILockable} from "../../../contracts/guard/Roles.sol";
 import {IPairV2, IPoolV3} from "../../../contracts/interfaces/External.sol";
 import {GuardState, IKeeperVault, Leg, Limits, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {WorldFeed} from "../../../contracts/world/WorldFeed.sol";
@@ -126,6 +127,7 @@ abstract contract Campaign is Markets {
     function check() external {
         vm.warp(clock);
         if (bytes(broken).length > 0) revert(broken);
+        assertFalse(ILockable(address(_kept())).locked(), Law.A7);
         _requireAccounts();
         _requireBudgets();
         _requireLogs();

@@ -30,6 +30,8 @@ SEED = 4
 WORSE = 0.01
 """Basis points of the value sold: a loss under it is a matter of what gas was estimated."""
 GAS_LIMIT = 4_000_000
+ROUNDS = 8
+"""The shares of a sale that buy in the right proportions depend on what they buy; each round shrinks the error."""
 TRADES = (0, 3)
 LARGEST_TRADE_USD = 150_000
 
@@ -96,27 +98,46 @@ class Mined:
         return self.loss + self.gas
 
 
-def sales(snapshot: Snapshot, fills: tuple[Fill, ...]) -> list[Sale]:
-    """What the fills sold and bought on balance, each sold token's amount shared by the value bought."""
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a plan does on balance: amounts to sell, and the value of each token bought, in the quote currency."""
+
+    sells: dict[Address, int]
+    bought: dict[Address, int]
+
+
+def errand(snapshot: Snapshot, fills: tuple[Fill, ...]) -> Errand:
     net: dict[Address, int] = {}
     for fill in fills:
         net[fill.token_in] = net.get(fill.token_in, 0) - fill.amount_in
         net[fill.token_out] = net.get(fill.token_out, 0) + fill.amount_out
-    bought = {t: n * snapshot.round(t).price_x36 for t, n in net.items() if n > 0}
-    whole = sum(bought.values())
-    found: list[Sale] = []
-    for token, amount in ((t, -n) for t, n in net.items() if n < 0):
-        parts = [amount * value // whole for value in bought.values()]
-        parts[-1] += amount - sum(parts)
-        found += [(token, to, part) for to, part in zip(bought, parts, strict=True) if part > 0]
-    return found
+    return Errand(
+        {t: -n for t, n in net.items() if n < 0},
+        {t: n * snapshot.round(t).price_x36 for t, n in net.items() if n > 0},
+    )
 
 
-def legs(snapshot: Snapshot, route: Route, wanted: list[Sale]) -> tuple[Leg, ...]:
-    vault = snapshot.vaults[0]
-    pools = Pools(tuple(snapshot.venue(p) for p in vault.venues))
-    fills = [fill for sale in wanted for fill in route(pools, sale)]
+def legs(snapshot: Snapshot, route: Route, wanted: Errand) -> tuple[Leg, ...]:
+    """Another route's legs for the same errand: the same amounts sold, and what is bought in the same proportions."""
+    shares = {t: value / sum(wanted.bought.values()) for t, value in wanted.bought.items()}
+    fills: list[Fill] = []
+    for _ in range(ROUNDS):
+        pools = Pools(tuple(snapshot.venue(p) for p in snapshot.vaults[0].venues))
+        fills = [fill for sale in _sales(wanted, shares) for fill in route(pools, sale)]
+        got = errand(snapshot, tuple(fills)).bought
+        scaled = {t: share * wanted.bought[t] / max(1, got.get(t, 0)) for t, share in shares.items()}
+        shares = {t: share / sum(scaled.values()) for t, share in scaled.items()}
     return tuple(Leg(snapshot.venue(f.pool).adapter, f.pool, f.token_in, f.amount_in, 0) for f in fills)
+
+
+def _sales(wanted: Errand, shares: dict[Address, float]) -> list[Sale]:
+    """Every sold token's amount in `shares` of the tokens bought, to the last unit."""
+    found: list[Sale] = []
+    for token, amount in wanted.sells.items():
+        parts = [int(amount * share) for share in shares.values()]
+        parts[-1] += amount - sum(parts)
+        found += [(token, to, part) for to, part in zip(shares, parts, strict=True) if part > 0]
+    return found
 
 
 def mine(running: RunningWorld, snapshot: Snapshot, calldata: bytes, sold: float) -> Mined:
@@ -176,8 +197,8 @@ def disturb(running: RunningWorld, draw: random.Random) -> None:
 def compare(running: RunningWorld, snapshot: Snapshot, approved: Approved) -> dict[str, Mined]:
     vault = snapshot.vaults[0]
     base = snapshot.round(vault.tokens[0].address).price_x36
-    wanted = sales(snapshot, approved.prediction.fills)
-    sold = sum(amount * snapshot.round(token).price_x36 / base for token, _, amount in wanted)
+    wanted = errand(snapshot, approved.prediction.fills)
+    sold = sum(amount * snapshot.round(token).price_x36 / base for token, amount in wanted.sells.items())
     found = {"keeper": mine(running, snapshot, approved.calldata, sold)}
     for name, route in ROUTES.items():
         try:

@@ -1,5 +1,6 @@
 """What the contracts' sources and ABIs promise as text: who calls what is listed, and nothing calls anywhere else."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from eth_utils.crypto import keccak
 from keeper import abi
 from keeper.vaults import reverts
 
-CONTRACTS = Path(__file__).resolve().parents[1] / "contracts"
+ROOT = Path(__file__).resolve().parents[1]
+CONTRACTS = ROOT / "contracts"
 ERC20 = {"approve", "transfer", "transferFrom"}
 DOORS = {"deposit", "mint", "withdraw", "redeem", "redeemInKind"}
 MANIFEST = {
@@ -73,6 +75,15 @@ def test_c2_low_level_calls_have_fixed_targets() -> None:
     assert found == LOW_LEVEL
     assert "address public immutable override pool;" in (CONTRACTS / "vaults/LeverageVault.sol").read_text()
     assert "IRangePool internal immutable POOL;" in (CONTRACTS / "range/RangePosition.sol").read_text()
+
+
+def test_c37_every_gas_figure_is_committed() -> None:
+    """forge compares the figures that are there; here that none is missing, and none left over."""
+    recorded: dict[str, set[str]] = {}
+    for kind, name in re.findall(r'_record\("(\w+)", "([^"]+)"\)', (ROOT / "tests/solidity/Gas.t.sol").read_text()):
+        recorded.setdefault(kind, set()).add(name)
+    committed = {path.stem: set(json.loads(path.read_text())) for path in (ROOT / "snapshots").glob("*.json")}
+    assert committed == recorded
 
 
 def test_c38_nothing_can_be_upgraded_or_destroyed() -> None:

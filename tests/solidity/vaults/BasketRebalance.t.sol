@@ -86,22 +86,6 @@ contract BasketRebalanceTest is BasketWorld {
         assertEq(moved, 2 * legs.length);
     }
 
-    /// @dev Sixteen legs, of both kinds, everything cold: far below half of a block of thirty million.
-    function test_C37_theLargestActionFitsIntoAQuarterOfABlock() public {
-        _deposit(bob, 200_000e6);
-        Leg[] memory legs = new Leg[](16);
-        for (uint256 i; i < 16; ++i) {
-            legs[i] = i % 2 == 0 ? _leg(V3, v3UsdcWeth, usdc, 1_000e6) : _leg(V2, v2UsdcWbtc, usdc, 1_000e6);
-        }
-        Order memory order = _order();
-        vm.prank(keeper);
-        uint256 gas = gasleft();
-        vault.rebalance(order, legs);
-        gas -= gasleft();
-        assertLt(gas, 7_500_000);
-        assertGt(gas, 500_000);
-    }
-
     function test_rebalance_ThroughAnIntermediateToken() public {
         _deposit(bob, 50_000e6);
         uint256[] memory before = vault.holdings();

@@ -11,6 +11,7 @@ from mutation.project import BuildFailed, Killed, Project
 from mutation.schema import SWITCH, SWITCH_PATH, schema
 
 Tell = Callable[[str], None]
+CHUNK = 100  # mutants in one run of the driver
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,12 @@ def run(project: Project, mutants: Sequence[Mutant], tell: Tell) -> list[Result]
     if failed:
         raise RuntimeError(f"the tests fail without a mutant: {failed.suite}.{failed.test}")
     known = _Killers(project)
-    for number, killed in project.drive(
-        [number for number, mutant in together.items() if not known.of(mutant)]
-    ).items():
-        known.keep(together[number], killed)
+    left = [number for number, mutant in together.items() if not known.of(mutant)]
+    for at in range(0, len(left), CHUNK):
+        seen = project.drive(left[at : at + CHUNK])
+        for number, killed in seen.items():
+            known.keep(together[number], killed)
+        tell(f"{len(seen)} of {len(left[at : at + CHUNK])} seen at once")
     results = []
     for number, mutant in together.items():
         results.append(_tell(Result(mutant, known.of(mutant) or known.keep(mutant, project.test(number))), tell))

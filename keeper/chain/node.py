@@ -180,9 +180,10 @@ class Node:
 
     def others(self) -> "tuple[Node, ...]":
         """Every provider but the one in use, each as a node of its own, to ask the same of it."""
-        for index, url in enumerate(self._urls):
-            if index not in self._others:
-                self._others[index] = Node([url], self.chain_id, self.timeout, self.explain)
+        with self._lock:
+            for index, url in enumerate(self._urls):
+                if index not in self._others:
+                    self._others[index] = Node([url], self.chain_id, self.timeout, self.explain)
         return tuple(self._others[index] for index in range(len(self._urls)) if index != self._active)
 
     def take_timings(self) -> tuple[Timing, ...]:

@@ -1,6 +1,6 @@
 """One question to every provider in, at once, what enough of them agree on out: one that lies must not be enough."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,14 +12,19 @@ T = TypeVar("T")
 
 def witnesses(node: Node, agrees: Callable[[Node], bool]) -> int:
     """How many providers say the same as the one in use, that one included; who does not answer says nothing."""
-    return 1 + sum(answer is True for answer in _asked(node, agrees)) if node.quorum > 1 else 1
+    return 1 + agreeing(node.others(), agrees) if node.quorum > 1 else 1
+
+
+def agreeing(others: Sequence[Node], agrees: Callable[[Node], bool]) -> int:
+    """How many of them agree."""
+    return sum(answer is True for answer in _asked(others, agrees))
 
 
 def first(node: Node, ask: Callable[[Node], T | None]) -> T | None:
     """What the provider in use answers, or where that has nothing, and more than one is listened to, any other."""
     if (found := ask(node)) is not None or node.quorum == 1:
         return found
-    return next((answer for answer in _asked(node, ask) if answer is not None), None)
+    return next((answer for answer in _asked(node.others(), ask) if answer is not None), None)
 
 
 def reached(node: Node, ask: Callable[[Node], int | None]) -> int | None:
@@ -29,17 +34,16 @@ def reached(node: Node, ask: Callable[[Node], int | None]) -> int | None:
     """
     if node.quorum == 1:
         return ask(node)
-    found = sorted((n for n in (_answer(node, ask), *_asked(node, ask)) if n is not None), reverse=True)
+    found = sorted((n for n in _asked((node, *node.others()), ask) if n is not None), reverse=True)
     return found[node.quorum - 1] if len(found) >= node.quorum else None
 
 
-def _asked(node: Node, ask: Callable[[Node], T]) -> list[T | None]:
-    """The answers of all other providers; None of one that gives none."""
-    others = node.others()
-    if not others:
+def _asked(nodes: Sequence[Node], ask: Callable[[Node], T]) -> list[T | None]:
+    """The answers of all of them; None of one that gives none."""
+    if not nodes:
         return []
-    with ThreadPoolExecutor(len(others)) as pool:
-        return list(pool.map(lambda other: _answer(other, ask), others))
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        return list(pool.map(lambda one: _answer(one, ask), nodes))
 
 
 def _answer(node: Node, ask: Callable[[Node], T]) -> T | None:

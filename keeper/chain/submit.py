@@ -1,11 +1,11 @@
 """A cleared plan and a key in, one transaction on its way out: recorded on disk before its first byte is sent."""
 
 from keeper.calldata_policy import Manifest, examine
+from keeper.chain.account import Account, account
 from keeper.chain.cancel import make_way
 from keeper.chain.confirm import confirm
 from keeper.chain.fees import offer
-from keeper.chain.node import Node, RpcError, quantity
-from keeper.chain.receipts import count
+from keeper.chain.node import Node
 from keeper.chain.send import broadcast, refuse, told
 from keeper.chain.signer import Signer
 from keeper.errors import BadInput, Halt, Retry
@@ -21,11 +21,13 @@ def submit(
     manifest: Manifest,
     head: Head,
     lanes: Lanes,
+    asked: Account | None = None,
 ) -> Outcome:
     """Signs and sends a cleared plan, at most once however often it is called: "sent", or "unknown" when in doubt.
 
     `manifest` is what the policy holds the calldata against; fees follow `head`'s base fee and the lane of the plan. A
-    rescue cancels the housekeeping that is open (K-4).
+    rescue cancels the housekeeping that is open (K-4). What the chain says of the signer's account was `asked`
+    before, or is asked here.
     Raises Retry before the plan is signed when an earlier intent of this key must be resolved first, gas is too dear or
     the node does not answer; BadInput when the account cannot pay; Halt when the policy objects, the signer misbehaves
     or the journal cannot be written.
@@ -35,7 +37,8 @@ def submit(
     urgent = lane.name == "urgent"
     if intents.intent(order.intent_id) is not None:
         return confirm(node, intents, order.intent_id)
-    nonce = next_nonce(node, intents, signer.address, approved.vault if urgent else None)
+    asked = asked or account(node, signer.address)
+    nonce = next_nonce(node, intents, signer.address, approved.vault if urgent else None, asked)
     fees = offer(head.base_fee, lane)
     transaction = Transaction(
         chain_id=node.chain_id,
@@ -48,7 +51,7 @@ def submit(
         tip=fees.tip,
     )
     refuse(examine(transaction, manifest))
-    _require_funds(node, transaction, signer.address)
+    _require_funds(transaction, signer.address, asked)
     if urgent:
         make_way(node, intents, signer, head, lane)
     raw, tx_hash = signer.sign(transaction)
@@ -70,7 +73,9 @@ def submit(
     return told(intent, attempt, broadcast(node, intents, attempt, head.timestamp))
 
 
-def next_nonce(node: Node, intents: Intents, sender: Address, rescued: Address | None = None) -> int:
+def next_nonce(
+    node: Node, intents: Intents, sender: Address, rescued: Address | None = None, asked: Account | None = None
+) -> int:
     """The nonce of the next intent (K-10): the journal's, never lowered by what a node says.
 
     `rescued` is the vault that a rescue is for; None for housekeeping. A key's first use adopts the chain's count.
@@ -78,8 +83,9 @@ def next_nonce(node: Node, intents: Intents, sender: Address, rescued: Address |
     is pending.
     """
     _require_turn(node, intents, sender, rescued)
+    asked = asked or account(node, sender)
     recorded = intents.next_nonce(node.chain_id, sender)
-    finalized = count(node, sender, "finalized") or 0
+    finalized = asked.finalized() or 0
     if recorded is not None:
         if finalized > recorded:
             raise Halt(
@@ -87,14 +93,14 @@ def next_nonce(node: Node, intents: Intents, sender: Address, rescued: Address |
                 "either the node lies or someone else holds the key; nothing was signed"
             )
         return recorded
-    latest = count(node, sender, "latest")
+    latest = asked.latest()
     if latest is None:
         raise Retry(f"{node.name} does not say how many transactions {sender} has made; name another provider")
     if finalized > latest:
         raise Halt(
             f"{node.name} says that {sender} has {finalized} final transactions of {latest}: it cannot be trusted"
         )
-    pending = count(node, sender, "pending")
+    pending = asked.pending()
     if pending is not None and pending > latest:
         raise Retry(
             f"{pending - latest} transactions of {sender} are pending that the journal does not know: "
@@ -115,11 +121,8 @@ def _require_turn(node: Node, intents: Intents, sender: Address, rescued: Addres
         )
 
 
-def _require_funds(node: Node, transaction: Transaction, sender: Address) -> None:
-    try:
-        balance = node.call("eth_getBalance", [sender, "latest"], quantity)
-    except RpcError as error:
-        raise Retry(str(error)) from error
+def _require_funds(transaction: Transaction, sender: Address, asked: Account) -> None:
+    balance = asked.balance()
     needed = transaction.gas * transaction.max_fee
     if balance < needed:
         raise BadInput(

@@ -9,7 +9,6 @@ from keeper.calldata_policy import Manifest, Pool
 from keeper.chain.confirm import confirm
 from keeper.chain.node import Node
 from keeper.chain.observe import ask
-from keeper.chain.quorum import witnesses
 from keeper.chain.reconcile import reconcile
 from keeper.chain.signer import Signer
 from keeper.chain.submit import submit
@@ -17,7 +16,7 @@ from keeper.errors import Retry
 from keeper.journal import Journal
 from keeper.model import Allowed, Cleared, Lanes, Mandate, Outcome, Prediction, Snapshot, Vault
 from keeper.run.bind import Bound
-from keeper.run.snapshot import take
+from keeper.run.round import Round
 from keeper.simulate import differences, simulate
 from keeper.units import BPS, Bps, bps_up
 from keeper.vaults.range_vault import RangeVault
@@ -26,8 +25,6 @@ CONFIRM_S = 90.0
 """How long a tick waits for its transaction to be mined; afterwards the next tick's reconciliation follows it."""
 FIRST_LOOK_S = 0.05
 LONGEST_PAUSE_S = 2.0
-MAX_LAG = 2
-"""K-28: a provider this many blocks behind another one's head is stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +38,16 @@ class Acting:
 
 
 def act(
-    who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared, alarm: Callable[[], bool]
+    who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared, asked: Round, alarm: Callable[[], bool]
 ) -> tuple[Outcome, tuple[str, ...]]:
     """Submit and follow; the outcome, and where the chain did something else than predicted.
 
-    An outcome of "sent" or "unknown" is open: nothing but a rescue is signed before `settle` has closed it.
+    `asked` is what was asked of the chain besides the rehearsal. An outcome of "sent" or "unknown" is open: nothing but
+    a rescue is signed before `settle` has closed it.
     Housekeeping is followed until `alarm` says that a rescue is needed. Raises Retry when nothing was signed; Halt and
     BadInput as `chain.submit`.
     """
-    _require_witnesses(who, snapshot)
+    asked.require_witnesses()
     manifest = _manifest(who.bound, snapshot, mandate, cleared)
     outcome = submit(
         who.node,
@@ -59,6 +57,7 @@ def act(
         manifest,
         snapshot.head,
         mandate.lanes,
+        asked.account,
     )
     outcome = _follow(who, outcome, (lambda: False) if cleared.approved.plan.urgent else alarm)
     if outcome.status != "done":
@@ -72,23 +71,6 @@ def settle(who: Acting, lanes: Lanes, allowed: Allowed) -> tuple[Outcome, ...]:
     What is not `allowed` any more is cancelled.
     """
     return reconcile(who.node, who.journal.intents, who.signer, who.signer.address, who.node.head(), lanes, allowed)
-
-
-def _require_witnesses(who: Acting, snapshot: Snapshot) -> None:
-    """K-27: one provider that lies, lags or follows a fork alone must not be enough for a signature."""
-    found = witnesses(who.node, lambda other: _agrees(other, who.bound, snapshot))
-    if found < who.node.quorum:
-        raise Retry(
-            f"{found} of the providers agree on block {snapshot.head.number}, {snapshot.head.hash}, and on what was "
-            f"read of it, a quorum of {who.node.quorum} is required: nothing was signed"
-        )
-
-
-def _agrees(other: Node, bound: Bound, snapshot: Snapshot) -> bool:
-    """Whether another provider has the same block, is at most MAX_LAG ahead of it, and reads the same from it."""
-    seen, latest = other.block_at(snapshot.head.number), other.head()
-    same = seen is not None and seen.hash == snapshot.head.hash
-    return same and latest.number <= snapshot.head.number + MAX_LAG and take(other, bound, snapshot.head) == snapshot
 
 
 def _follow(who: Acting, outcome: Outcome, alarm: Callable[[], bool]) -> Outcome:

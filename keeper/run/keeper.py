@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 
@@ -16,6 +16,7 @@ from keeper.journal import Journal, open_journal
 from keeper.model import (
     UNRESOLVED,
     Allowed,
+    Approved,
     Beliefs,
     Cleared,
     Head,
@@ -38,6 +39,7 @@ from keeper.run.holdings import Holding, holdings
 from keeper.run.pull import PullReport, plan_pull, send_pull
 from keeper.run.purse import Purse
 from keeper.run.report import DryRun, Foreseen, Replay, Report
+from keeper.run.round import Round
 from keeper.run.snapshot import outdated, take
 from keeper.run.study import Studies
 from keeper.run.tick import Stopwatch, Thought, decided, think
@@ -60,6 +62,8 @@ class Keeper:
         self._journal: Journal | None = None
         self._reader: Journal | None = None
         self._last: Snapshot | None = None
+        self._others: Sequence[Node] = ()
+        """Every provider but the one that gave the last snapshot."""
         self.foresight = Foresight(bound.mandates)
         self._history: History | None = None
         self._watch = Watch()
@@ -114,7 +118,7 @@ class Keeper:
         if not fits:
             self.bound = bind(self.node, self.config)
             snapshot = take(self.node, self.bound, self.node.head())
-        self._last = snapshot
+        self._last, self._others = snapshot, self.node.others()
         return snapshot
 
     def mandate(self, name: str) -> Mandate:
@@ -300,14 +304,21 @@ class Keeper:
             )
         return Acting(self.node, self.journal, self.bound, self.signer)
 
-    def _think(self, snapshot: Snapshot, mandate: Mandate, memory: Journal | None, watch: Stopwatch) -> Thought:
+    def _think(
+        self,
+        snapshot: Snapshot,
+        mandate: Mandate,
+        memory: Journal | None,
+        watch: Stopwatch,
+        beside: Callable[[Approved], None] = lambda approved: None,
+    ) -> Thought:
         state = record.state(memory, snapshot.chain_id, mandate.vault, self.bound.keeper)
         seed = random.Random(snapshot.head.hash).getrandbits(63)
         self.foresight.see(snapshot, memory)
         beliefs = self.foresight.beliefs(snapshot.vault(mandate.vault))
         if self._history is None or self._history.snapshot is not snapshot:
             self._history = History(snapshot, ())  # one a block: the journal stores it once
-        return think(self.node, self.bound, self._history, state, beliefs, mandate, seed, watch)
+        return think(self.node, self.bound, self._history, state, beliefs, mandate, seed, watch, beside)
 
     def _believe(self, snapshot: Snapshot) -> None:
         """Brings the beliefs up to the block, and keeps what it adds to the past."""
@@ -320,6 +331,10 @@ class Keeper:
         """Whether an intent of this key is unresolved."""
         mine = self.journal.intents.unsettled(self.node.chain_id, self.config.key.address)
         return any(intent.state in UNRESOLVED for intent in mine)
+
+    def _known(self) -> bool:
+        """Whether the journal knows the nonce of this key."""
+        return self.journal.intents.next_nonce(self.node.chain_id, self.config.key.address) is not None
 
     def _looked_at_before(self, waiting: list[str], reports: list[Report]) -> list[str]:
         """Levered vaults to look at once more, since what this tick waited for has become late: none acted in it."""
@@ -348,31 +363,44 @@ class Keeper:
 
         return needed
 
-    def _affordable(self, thought: Thought) -> Thought:
+    def _affordable(self, thought: Thought, asked: Round) -> Thought:
         """K-39: the same, refused when it is housekeeping and the account must keep what it has for rescues."""
         if not isinstance(thought.cleared, Cleared) or thought.cleared.approved.plan.urgent:
             return thought
-        purse = self.purse()
-        if purse is None or purse.rescues >= purses.RESERVED:
+        if not purses.needed(self.bound.mandates):
+            return thought
+        purse = purses.counted(self.config.key.address, asked.account.balance(), self.config.lanes.urgent)
+        if purse.rescues >= purses.RESERVED:
             return thought
         reason = Reason("K-39", f"{thought.mandate.name}: {purse.warning}")
         return replace(thought, cleared=Refused((reason,), thought.cleared.approved.plan))
 
     def _tick(self, snapshot: Snapshot, mandate: Mandate, allowed: Allowed, watch: Stopwatch) -> Report:
-        thought = self._think(snapshot, mandate, self.journal, watch)
+        """One vault at one block. From an approved plan to its signature everything is asked in one round trip."""
+        with Round(self.node, self._others, self.bound, snapshot, self.config.key.address) as asked:
+
+            def beside(approved: Approved) -> None:
+                if _may(allowed, approved):
+                    asked.begin(self._known())
+
+            thought = self._think(snapshot, mandate, self.journal, watch, beside)
+            return self._done(thought, asked, allowed, watch)
+
+    def _done(self, thought: Thought, asked: Round, allowed: Allowed, watch: Stopwatch) -> Report:
+        """Recorded and, where it is cleared and `allowed`, acted upon."""
+        snapshot, mandate = thought.history.snapshot, thought.mandate
         if allowed != "nothing":
-            thought = self._affordable(thought)
+            thought = self._affordable(thought, asked)
         tick_id = record.write(self.journal, thought, watch.timings)
         if said := self._watch.note(self.journal, snapshot, mandate, thought.decision):
             self._said.append(said)
         outcome: Outcome | None = None
         differences: tuple[str, ...] = ()
         cleared = thought.cleared
-        if isinstance(cleared, Cleared) and (
-            allowed == "everything" or (allowed == "rescues" and cleared.approved.plan.urgent)
-        ):
+        if isinstance(cleared, Cleared) and _may(allowed, cleared.approved):
             with watch.lap("act"):
-                outcome, differences = act(self._acting(), snapshot, mandate, cleared, self._alarm(snapshot.head))
+                alarm = self._alarm(snapshot.head)
+                outcome, differences = act(self._acting(), snapshot, mandate, cleared, asked, alarm)
         return self._report(thought, tick_id, outcome, differences, watch)
 
     def _report(
@@ -394,6 +422,10 @@ class Keeper:
             differences=differences,
             timings=watch.timings,
         )
+
+
+def _may(allowed: Allowed, approved: Approved) -> bool:
+    return allowed == "everything" or (allowed == "rescues" and approved.plan.urgent)
 
 
 def open_keeper(config: Config, signer: Signer | None = None) -> Keeper:

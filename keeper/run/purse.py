@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from keeper.chain.node import Node, RpcError, quantity
-from keeper.errors import Retry
+from keeper.chain.account import balance
+from keeper.chain.node import Node
 from keeper.model import HealthGoal, Lane, Mandate
 from keeper.units import Address, Gas, Wei
 
@@ -41,11 +41,12 @@ class Purse:
 
 def look(node: Node, account: Address, lane: Lane) -> Purse:
     """Raises Retry when the node does not say."""
-    try:
-        balance = node.call("eth_getBalance", [account, "latest"], quantity)
-    except RpcError as error:
-        raise Retry(str(error)) from error
-    return Purse(account, Wei(balance), balance // (RESCUE_GAS * lane.max_gas_price))
+    return counted(account, balance(node, account), lane)
+
+
+def counted(account: Address, balance: Wei, lane: Lane) -> Purse:
+    """Of a balance that is known."""
+    return Purse(account, balance, balance // (RESCUE_GAS * lane.max_gas_price))
 
 
 def needed(mandates: tuple[Mandate, ...]) -> bool:

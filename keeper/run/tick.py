@@ -1,7 +1,7 @@
 """One vault at one block: decide, rehearse, clear."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -66,12 +66,17 @@ def think(
     mandate: Mandate,
     seed: int,
     watch: Stopwatch,
+    beside: Callable[[Approved], None] = lambda approved: None,
 ) -> Thought:
-    """Decide for one vault and, when a plan is approved, rehearse it on the node and compare. Nothing is signed."""
+    """Decide for one vault and, when a plan is approved, rehearse it on the node and compare. Nothing is signed.
+
+    `beside` is told of an approved plan before its rehearsal: to ask then what has to be asked of it besides.
+    """
     with watch.lap("decide"):
         decision = decided(history, state, beliefs, mandate, seed)
     cleared: Cleared | Refused | None = None
     if isinstance(decision.verdict, Approved):
+        beside(decision.verdict)
         with watch.lap("rehearse"):
             rehearsed = predict_on_node(node, bound, history.snapshot, decision.verdict)
         cleared = guard.clear(decision.verdict, rehearsed)

@@ -1,0 +1,86 @@
+"""An approved plan in, all that its signature needs of the chain asked at once out, next to the plan's rehearsal.
+
+After the read of a block a signature is one round trip away (MATH.md section 10, P13). Nothing here decides: each
+answer is taken, and each failure raised, where one question after another would have met it, so that of several
+failures it is always the same one that is told, whichever came in first.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from keeper.chain.account import Account, Answer, account, at_once
+from keeper.chain.node import Node
+from keeper.chain.quorum import agreeing
+from keeper.errors import Retry
+from keeper.model import Head, Snapshot
+from keeper.run.bind import Bound
+from keeper.run.snapshot import take
+from keeper.units import Address
+
+MAX_LAG = 2
+"""K-28: a provider this many blocks behind another one's head is stale."""
+QUESTIONS = 5
+"""At most, each in a thread of its own, which asks the other providers in threads of theirs."""
+
+
+class Round:
+    """As a context manager, for one plan. What was not put at once, by `begin`, is asked when it is taken.
+
+    `others` are all providers but the one that `snapshot` was read from. Leaving does not wait: a question whose answer
+    nobody wants any more ends by the node's own time limit.
+    """
+
+    def __init__(self, node: Node, others: Sequence[Node], bound: Bound, snapshot: Snapshot, address: Address) -> None:
+        self._node, self._others, self._bound, self._snapshot = node, others, bound, snapshot
+        self._address = address
+        self._pool: ThreadPoolExecutor | None = None
+        self._witnesses: Answer[int] = self._count
+        self.account: Account = account(node, address)
+
+    def __enter__(self) -> "Round":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def begin(self, known: bool) -> None:
+        """Puts every question now; of a key whose nonce is `known`, fewer."""
+        self._pool = ThreadPoolExecutor(QUESTIONS, "round")
+        put = at_once(self._pool)
+        self._witnesses = put(self._count)
+        self.account = account(self._node, self._address, put, known)
+
+    def require_witnesses(self) -> None:
+        """K-27: one provider that lies, lags or follows a fork alone must not be enough for a signature. Raises Retry.
+
+        The quorum is of those who say the same as the provider that was read, that one included.
+        """
+        found, head = self._witnesses(), self._snapshot.head
+        if found < self._node.quorum:
+            raise Retry(
+                f"{found} of the providers agree on block {head.number}, {head.hash}, and on what was "
+                f"read of it, a quorum of {self._node.quorum} is required: nothing was signed"
+            )
+
+    def _count(self) -> int:
+        if self._node.quorum == 1:
+            return 1
+        return 1 + agreeing(self._others, lambda other: agrees(other, self._bound, self._snapshot))
+
+
+def agrees(other: Node, bound: Bound, snapshot: Snapshot) -> bool:
+    """Whether another provider has the same block, is at most MAX_LAG ahead of it, and reads the same from it.
+
+    The three are asked at once. Raises as `take`, when it does not answer one of them.
+    """
+    asked: tuple[Callable[[], Head | None], ...] = (lambda: other.block_at(snapshot.head.number), other.head)
+    with ThreadPoolExecutor(len(asked)) as pool:
+        seen, latest = (at_once(pool)(question) for question in asked)
+        same = take(other, bound, snapshot.head) == snapshot
+        at_height, ahead = seen(), latest()
+    same_block = at_height is not None and at_height.hash == snapshot.head.hash
+    return same and same_block and ahead is not None and ahead.number <= snapshot.head.number + MAX_LAG

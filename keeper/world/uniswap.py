@@ -168,4 +168,4 @@ def _opened(batch: Batch, spec: PoolSpec, sides: tuple[_Side, _Side], v2: Uniswa
 
 
 def _spacing(fee: int) -> int:
-    return {100: 1, 500: 10, 3_000: 60}[fee]
+    return {100: 1, 500: 10, 3_000: 60, 10_000: 200}[fee]

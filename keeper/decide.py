@@ -1,6 +1,7 @@
 """The one pure function a keeper thinks with: what it sees, remembers, believes and is told in, a decision out."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from keeper import forecast as forecasting
@@ -31,7 +32,7 @@ from keeper.model import (
 from keeper.plan import plan_health, plan_range, plan_weights, policy
 from keeper.plan.basket import Sizes
 from keeper.plan.health import Bounds, Rescuing
-from keeper.plan.infeasible import BAND
+from keeper.plan.infeasible import BAND, CAPPED
 from keeper.plan.policy import parts
 from keeper.plan.route import opener
 from keeper.simulate import simulate
@@ -44,9 +45,14 @@ RESCUE_SHARE_OF_LOSS = 0.8
 RESCUE_DEADLINE_S = 120
 """A rescue that old is planned anew."""
 TURNOVER_MARGIN = 0.99
+UNDER = 1.0 - 1e-9
+"""Of a limit of the mandate, for what floats and the guards round."""
 MAX_HALVINGS = 6
-SIZE = frozenset(("C-6", "C-7", "C-10", "C-11b", "C-11d", "C-11t", "C-11u", "C-14", "K-33"))
+SIZE = frozenset(("C-6", "C-7", "C-10", "C-11b", "C-11d", "C-11t", "C-11u", "C-14", "K-33")) | frozenset(
+    ("M-max_turnover", "M-max_trade", "M-venue_limits", CAPPED)
+)
 """Guards that a smaller trade may satisfy."""
+_Caps = tuple[tuple[Address, float], ...]
 FLASH_GAS = Gas(180_000)
 """What Aave's flashLoanSimple adds; the rehearsal measures."""
 
@@ -254,29 +260,54 @@ class _Case:
         if isinstance(problem, RangeProblem):
             snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
         slippage = guard.most_slippage(vault, mandate, urgent)
-        open_market = opener(snapshot, pools, base.address, gas_price, slippage, mandate.data_price)
         price = snapshot.round(base.address).price_x36 / 1e36
+        caps = (
+            () if urgent else tuple((p, (most - 1) * price * UNDER) for p, most in mandate.venue_limits if p in pools)
+        )
+        open_market = opener(snapshot, pools, base.address, gas_price, slippage, mandate.data_price, caps)
         gross = vault.gross(snapshot, snapshot.head.timestamp)
-        turnover = self._turnover() * share
         least = mandate.min_trade * 10**base.decimals * price
-        sizes = Sizes(turnover * price, least, gross * price, vault.gas, 10**base.decimals * price)
+        turnover, widen = self._turnover(least / price)
+        turnover *= share
+        assets = tuple((t, UNDER * most * snapshot.round(t).price_x36 / 1e36) for t, most in mandate.max_trade)
+        sizes = Sizes(turnover * price, least, gross * price, vault.gas, 10**base.decimals * price, assets, widen)
         expected = self.seen.forecast
         if isinstance(problem, WeightProblem):
             return plan_weights(problem, expected, mandate, open_market, sizes)
+        if (pair := self._pair(assets, caps, pools)) < sizes.turnover:
+            sizes = replace(sizes, turnover=pair, widen="raise max_trade or venue_limits")
         if isinstance(problem, RangeProblem):
             return plan_range(problem, expected, mandate, open_market, sizes)
         scale = problem.collateral_price / price
         if urgent:
             bounds = Bounds(math.inf, 0.0, vault.gas, FLASH_GAS, Rescuing(share))
         else:
-            bounds = Bounds(turnover * price * scale, least * scale, vault.gas, FLASH_GAS)
+            bounds = Bounds(sizes.turnover * scale, least * scale, vault.gas, FLASH_GAS, widen=sizes.widen)
         return plan_health(problem, expected, mandate, open_market, bounds)
 
-    def _turnover(self) -> float:
-        """What one action may sell, in raw units of the base asset."""
+    def _turnover(self, least: float = 0.0) -> tuple[float, str]:
+        """What one action may sell, in raw units of the base asset, and what would let it sell `least` if that is more.
+
+        A mandate only tightens the vault's own limits.
+        """
         gross = self.vault.gross(self.snapshot, self.snapshot.head.timestamp)
         allowed = min(gross * self.vault.limits.max_turnover / BPS, self.vault.guard.turnover_budget_raw)
-        return allowed * TURNOVER_MARGIN
+        own = self.mandate.max_turnover
+        if own is not None and gross * own / BPS < allowed:
+            needed = math.ceil(least / TURNOVER_MARGIN / max(1, gross) * BPS) / BPS
+            return gross * own / BPS * TURNOVER_MARGIN, f"raise max_turnover to {needed:.2%} of the vault's value"
+        return allowed * TURNOVER_MARGIN, "wait for the turnover budget"
+
+    def _pair(self, assets: _Caps, caps: _Caps, pools: Sequence[Address]) -> float:
+        """What a sale between a vault's only two tokens may be worth by the limits of the mandate, quote currency.
+
+        A token is sold or bought through the pools that hold it, so that their limits together are one of its own.
+        """
+        most, bounds = dict(caps), [value for _, value in assets]
+        for token in self.vault.tokens:
+            through = [p for p in pools if token.address in self.snapshot.venue(p).tokens]
+            bounds.append(sum(most.get(p, math.inf) for p in through) if through else math.inf)
+        return min(bounds) * TURNOVER_MARGIN
 
     def _verdict(self, plan: Plan) -> Approved | Refused:
         snapshot, vault, mandate = self.snapshot, self.vault, self.mandate
@@ -342,7 +373,7 @@ class _Case:
         part: Verdict = whole
         if n > 1:
             sold = guard.turnover(self.snapshot, self.vault, whole.prediction)
-            part = self._best(sold / n / self._turnover())
+            part = self._best(sold / n / self._turnover()[0])
         if not isinstance(part, Approved):
             part, n = whole, 1
         state = replace(state, progress=parts.begun(state, epoch, n, self._left_off(part)))

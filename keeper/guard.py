@@ -22,7 +22,7 @@ from keeper.model import (
     Vault,
     Venue,
 )
-from keeper.units import BPS, Address, Bps, Gas, bps_down, mul_div_down
+from keeper.units import BPS, Address, Bps, Gas, bps_down, mul_div_down, mul_div_up
 
 MAX_DEADLINE_S = 600
 REPLAY_SHARE_OF_LOSS = 50
@@ -258,6 +258,36 @@ def _daily_turnover(case: Case) -> str:
     return _over(case, turnover(case.snapshot, case.vault, case.prediction), case.vault.guard.turnover_budget_raw)
 
 
+def _mandate_turnover(case: Case) -> str:
+    if case.mandate.max_turnover is None:
+        return ""
+    allowed = bps_down(case.vault.gross(case.snapshot, case.prediction.timestamp), case.mandate.max_turnover)
+    return _over(case, turnover(case.snapshot, case.vault, case.prediction), allowed)
+
+
+def _asset_limit(case: Case) -> str:
+    """What the legs bring of a token less what they take, either way."""
+    for address, most in case.mandate.max_trade:
+        fills = case.prediction.fills
+        bought = sum(f.amount_out for f in fills if f.token_out == address)
+        net = bought - sum(f.amount_in for f in fills if f.token_in == address)
+        if abs(net) > most:
+            token, way = case.snapshot.token(address), "bought" if net > 0 else "sold"
+            unit = 10**token.decimals
+            return f"{abs(net) / unit:,.6g} {token.symbol} {way}, at most {most / unit:,.6g}"
+    return ""
+
+
+def _venue_limit(case: Case) -> str:
+    base = case.snapshot.round(case.vault.tokens[0].address).price_x36
+    for pool, most in case.mandate.venue_limits:
+        fills = [f for f in case.prediction.fills if f.pool == pool]
+        paid = sum(mul_div_up(f.amount_in, case.snapshot.round(f.token_in).price_x36, base) for f in fills)
+        if paid > most:
+            return f"{pool}: {_over(case, paid, most)}"
+    return ""
+
+
 def _deviation(case: Case) -> str:
     """Pool price against oracle price, before the first leg and after the last one, of every pool used."""
     worst, where = 0.0, ""
@@ -310,12 +340,17 @@ GUARDS: tuple[tuple[str, str, Callable[[Case], str]], ...] = (
     ("C-14", "net asset value after must reach the order's floor", _min_nav),
     ("C-11t", "the value sold in one action must stay under the cap", _turnover),
     ("C-11d", "the value sold must fit the day's turnover budget", _daily_turnover),
+    ("M-max_turnover", "the value sold in one action must stay under the mandate's max_turnover", _mandate_turnover),
+    ("M-max_trade", "what one action sells or buys of a token must stay under the mandate's max_trade", _asset_limit),
+    ("M-venue_limits", "what one action pays into a pool must stay under the mandate's venue_limits", _venue_limit),
     ("C-10", "pool prices must be near the oracle's before and after", _deviation),
     ("K-13", "the gas price must stay under the cap of the plan's lane", _gas_price),
 )
 
 
-HOUSEKEEPING = frozenset(("C-11", "C-6", "K-33", "C-7", "C-9", "C-11t", "C-11d"))
+HOUSEKEEPING = frozenset(
+    ("C-11", "C-6", "K-33", "C-7", "C-9", "C-11t", "C-11d", "M-max_turnover", "M-max_trade", "M-venue_limits")
+)
 """Guards that a rescue is exempt from; it may meet a market that has come back before the oracle has."""
 RESCUES = frozenset(("C-11u", "C-11b"))
 """Guards in their place."""

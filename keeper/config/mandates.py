@@ -57,6 +57,9 @@ def mandate(
             (_token(vault, "policy.volatility", one, tokens), sigma) for one, sigma in policy.volatility.items()
         ),
         venues=policy.venues,
+        max_turnover=None if policy.max_turnover is None else _bps(policy.max_turnover),
+        max_trade=_most(vault, tokens),
+        venue_limits=tuple((pool, _raw(most, tokens[0])) for pool, most in policy.venue_limits.items()),
         blackouts=tuple(Window(_second(b.start), _second(b.end), b.reason, b.rescues) for b in policy.blackouts),
         gates=_gates(policy),
         chunks=Chunks(policy.max_chunks, policy.refill, policy.confirmations),
@@ -133,6 +136,16 @@ def _token(vault: VaultSettings, key: str, named: str, tokens: Sequence[Token]) 
     raise BadInput(
         f"vault[{vault.name}].{key}: found {named!r}, expected one of {', '.join(symbols)}{meant(named, symbols)}"
     )
+
+
+def _most(vault: VaultSettings, tokens: Sequence[Token]) -> tuple[tuple[Address, int], ...]:
+    by_address = {token.address: token for token in tokens}
+    said = [(_token(vault, "policy.max_trade", one, tokens), most) for one, most in vault.policy.max_trade.items()]
+    return tuple((token, _raw(most, by_address[token])) for token, most in said)
+
+
+def _raw(whole: float, token: Token) -> int:
+    return int(Decimal(repr(whole)) * 10**token.decimals)
 
 
 def _bps(value: float) -> Bps:

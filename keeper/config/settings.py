@@ -211,7 +211,8 @@ class Blackout(Section):
 class PolicySettings(Section):
     """When and how to act. Without a value of its own a key of one kind of policy is as `model.policy` says.
 
-    `min_trade` and `min_gain` are in whole units of the vault's base asset; no `venues`: all that the vault allows.
+    `min_trade`, `min_gain` and `venue_limits` are in whole units of the vault's base asset, `max_trade` of the token it
+    names, `max_turnover` is a share of the vault's value; no `venues`: all that the vault allows.
     """
 
     kind: PolicyKind = "threshold"
@@ -235,7 +236,10 @@ class PolicySettings(Section):
     max_slippage_bps: Annotated[int, Strict(), Field(ge=0, le=1_000)] = 10
     deadline_s: Annotated[int, Strict(), Field(ge=12, le=600)] = 300
     min_trade: NotNegative = 0.0
+    max_turnover: Annotated[float | None, Strict(), Field(ge=1e-4, le=10)] = None
+    max_trade: dict[Text, Positive] = Field(default_factory=dict)
     venues: tuple[AddressField, ...] = ()
+    venue_limits: dict[AddressField, Positive] = Field(default_factory=dict)
     volatility: dict[Text, Positive] = Field(default_factory=dict)
     blackouts: tuple[Blackout, ...] = ()
 

@@ -122,6 +122,7 @@ def _vault(one: VaultDraft) -> list[str]:
         _said(f"volatility = {{ {sigmas} }}", "a year, until the journal knows"),
         *_venues(one.venues),
         *_ways(),
+        *_limits(one),
         '# blackouts = [{ start = 2026-01-31T18:00:00Z, end = 2026-01-31T20:00:00Z, reason = "fork", rescues = true }]',
     ]
 
@@ -144,6 +145,18 @@ def _ways() -> list[str]:
         _said("# gas_unless = 0.3", "... and while the chance to leave the band is lower"),
         _said("# max_chunks = 4", "split a trade that moves its pools into so many parts at most"),
     ]
+
+
+def _limits(one: VaultDraft) -> list[str]:
+    """Limits on the size of an action, to be uncommented."""
+    limits = [_said("# max_turnover = 0.1", "most that an action sells, of the vault's value; no urgent rescue waits")]
+    if one.symbols:
+        trade = f"# max_trade = {{ {_key(one.symbols[-1])} = 50 }}"
+        limits.append(_said(trade, "... of a token, sold or bought, in whole units; likewise"))
+    if one.venues:
+        paid = f'# venue_limits = {{ "{one.venues[0][0]}" = 100000 }}'
+        limits.append(_said(paid, "... paid into a pool, in the base asset; likewise"))
+    return limits
 
 
 def _basket(one: VaultDraft) -> list[str]:

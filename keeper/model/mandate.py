@@ -107,6 +107,16 @@ class Mandate:
     """Annual volatility to assume of a token until its history is long enough; 0.8 where none is stated."""
     venues: tuple[Address, ...] = ()
     """Pools that may be used; empty: all on the vault's allow-list."""
+    max_turnover: Bps | None = None
+    """Value that one action may sell, of the vault's gross value; None: as much as the vault allows.
+
+    This and the two limits below bind housekeeping and no rescue of the urgent tier: a vault is not to be liquidated
+    for want of size. What a rescue may lose, and `venues`, hold for it all the same.
+    """
+    max_trade: tuple[tuple[Address, int], ...] = ()
+    """Raw units of a token by which one action's legs together may change what is held; no limit where none is said."""
+    venue_limits: tuple[tuple[Address, int], ...] = ()
+    """Value that one action may pay into a pool, fee included, raw units of the base asset at oracle prices."""
     blackouts: tuple[Window, ...] = ()
     champion: str = "auto"
     """The forecast model to believe; "auto": whichever scored best on each token."""

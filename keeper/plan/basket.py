@@ -1,6 +1,7 @@
 """A basket and the weights wanted in, the trades that come nearest to them within all limits out."""
 
 from dataclasses import dataclass
+from math import inf
 
 from keeper.errors import Unquotable
 from keeper.model import WeightProblem
@@ -16,7 +17,8 @@ _SHRINK_MARGIN = 0.999
 class Sizes:
     """What bounds one trade: `turnover` and `min_trade` in quote currency, `wealth` likewise, and the fixed gas.
 
-    `unit` is a whole unit of the base asset in quote currency.
+    `unit` is a whole unit of the base asset in quote currency; `assets` the most of a token that the legs together may
+    sell or buy, in quote currency; `widen` what would let more be sold than `turnover`.
     """
 
     turnover: float
@@ -24,6 +26,8 @@ class Sizes:
     wealth: float
     base_gas: int
     unit: float = 1.0
+    assets: tuple[tuple[Address, float], ...] = ()
+    widen: str = "wait for the turnover budget"
 
     def told(self, value: float) -> str:
         """In whole units of the base asset."""
@@ -49,23 +53,32 @@ def attempt(
 ) -> Tried:
     """Trade to the weights `wanted`; less when the legs, both of a two-hop sale, would exceed the turnover limit.
 
+    No further for a token than its own limit lets it; the others as far as what is left of the trade takes them.
+
     Raises Unquotable when nothing can be traded.
     """
-    weights, size = shares(problem.amounts_raw, problem.prices), 1.0
+    weights, size, most = shares(problem.amounts_raw, problem.prices), 1.0, dict(limits.assets)
     for _ in range(_SHRINKS):
         moves = {
-            token: size * (weight - aim) * limits.wealth
+            token: size * max(-most.get(token, inf), min(most.get(token, inf), (weight - aim) * limits.wealth))
             for token, weight, aim in zip(problem.tokens, weights, wanted, strict=True)
         }
         trades = _trade(problem, moves, market, limits, used)
         value = sold(problem, trades)
         if value <= 0.0:
             raise Unquotable("nothing of any value would be sold")
-        if value <= limits.turnover:
+        over = max(value / limits.turnover, _over_most(problem, trades, most)) if limits.turnover > 0.0 else inf
+        if over <= 1.0:
             amounts = [a + trades.net(t) for t, a in zip(problem.tokens, problem.amounts_raw, strict=True)]
             return Tried(name, trades, shares(amounts, problem.prices))
-        size, used = size * limits.turnover / value * _SHRINK_MARGIN, trades.used
-    raise Unquotable("the turnover limit leaves no room for a trade")
+        size, used = size / over * _SHRINK_MARGIN, trades.used
+    raise Unquotable("the limits on turnover and on assets leave no room for a trade")
+
+
+def _over_most(problem: WeightProblem, trades: Trades, most: dict[Address, float]) -> float:
+    """The largest share of its limit that any token's net trade is."""
+    prices = dict(zip(problem.tokens, problem.prices, strict=True))
+    return max((abs(trades.net(token)) * prices[token] / limit for token, limit in most.items()), default=0.0)
 
 
 def _trade(

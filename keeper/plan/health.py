@@ -14,8 +14,9 @@ from keeper.costs import (
     years,
 )
 from keeper.errors import Unquotable
-from keeper.model import Candidate, Cost, Forecast, HealthGoal, HealthProblem, LeverageMove, Mandate, Plan
-from keeper.plan.route import Market, Order, Trades, route
+from keeper.model import Candidate, Cost, Forecast, HealthGoal, HealthProblem, LeverageMove, Mandate, Plan, Reason
+from keeper.plan.infeasible import capped
+from keeper.plan.route import Capped, Market, Order, Trades, route
 from keeper.plan.routing.gas import Pools
 from keeper.plan.volatility import relative_variance
 from keeper.units import BPS
@@ -35,6 +36,8 @@ class Bounds:
     base_gas: int
     flash_gas: int
     rescue: "Rescuing | None" = None
+    widen: str = "wait for the turnover budget"
+    """What would let more be sold than `turnover`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +75,22 @@ def plan_health(
     goals = _goals(problem, health, mandate, bounds.rescue)
     trials: list[_Tried] = []
     refused: list[Candidate] = []
+    told: list[Reason] = []
     market = open_market()
 
     def consider(target: float, name: str) -> None:
         try:
             trials.append(_try(problem, target, name, market, bounds))
         except (Unquotable, ValueError) as error:
+            if isinstance(error, Capped):
+                told.append(capped(mandate, error))
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
 
     for goal in goals:
         consider(*goal)
     if not trials:
         why = refused[0].note if refused else "nothing to do"
-        return (Plan((), None, Cost(), Cost(), why, tuple(refused)),)
+        return (Plan((), None, Cost(), Cost(), why, tuple(refused), tuple(told[:1])),)
     state = _Valuer(problem, forecast, mandate, trials[0])
     inner = state.best_waiting() if len(goals) > 1 else None
     if inner is not None and problem.low < inner < problem.high:
@@ -155,6 +161,8 @@ def _try(problem: HealthProblem, target: float, name: str, market: Market, bound
         value = min(value * (bounds.rescue.share if bounds.rescue else 1.0), bounds.turnover)
         if not lever and value > collateral:
             raise Unquotable("more collateral would have to be sold than there is: the trade costs too much")
+        if bounds.turnover < bounds.min_trade:
+            raise Unquotable(f"less than the mandate's min_trade may be sold now; lower that, or {bounds.widen}")
         if value < bounds.min_trade:
             raise Unquotable("the trade would be smaller than the mandate's min_trade")
         tried = (_lever if lever else _delever)(problem, value, name, market, bounds, used)

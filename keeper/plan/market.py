@@ -25,7 +25,8 @@ class Market:
     """The pools that may be used, at the snapshot's block.
 
     Prices are quote currency per raw unit; `gas_value` is a unit of gas in quote currency, `data_value` a byte of
-    calldata on the L1 that a rollup publishes it to; `max_slippage` in bps.
+    calldata on the L1 that a rollup publishes it to; `max_slippage` in bps. `caps` are the most that may be paid into a
+    pool, fee included, in quote currency; no cap where none is stated.
     """
 
     venues: tuple[Venue, ...]
@@ -34,6 +35,7 @@ class Market:
     gas_value: float
     max_slippage: int
     data_value: float = 0.0
+    caps: tuple[tuple[Address, float], ...] = ()
 
     @functools.cached_property
     def _by_pool(self) -> dict[Address, Venue]:
@@ -123,10 +125,11 @@ def opener(
     gas_price: int,
     max_slippage: int,
     data_price: float = 0.0,
+    caps: tuple[tuple[Address, float], ...] = (),
 ) -> Callable[[], Market]:
     """A function that gives the market of `pools` at the snapshot's oracle prices.
 
-    `gas_price` in wei a unit of gas, `data_price` in wei a byte of calldata.
+    `gas_price` in wei a unit of gas, `data_price` in wei a byte of calldata, `caps` in quote currency.
     """
     known = {v.pool: v for v in snapshot.venues}
     market = Market(
@@ -136,5 +139,6 @@ def opener(
         gas_price * snapshot.native.price_x36 / 1e36,
         max_slippage,
         data_price * snapshot.native.price_x36 / 1e36,
+        caps,
     )
     return lambda: market

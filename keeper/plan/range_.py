@@ -14,10 +14,11 @@ from keeper.costs import (
     years,
 )
 from keeper.errors import Unquotable
-from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, RangeMove, RangeProblem
+from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, RangeMove, RangeProblem, Reason
 from keeper.plan.basket import Sizes
+from keeper.plan.infeasible import capped
 from keeper.plan.liquidity import TICK, Laid, one_sided, swapped, worth
-from keeper.plan.route import Market
+from keeper.plan.route import Capped, Market
 from keeper.plan.volatility import relative_variance
 
 _LEAST_LIQUIDITY = 0.9
@@ -44,16 +45,19 @@ def plan_range(
     state = _Valuer(problem, forecast, mandate, market, limits)
     tried: list[tuple[str, Laid]] = []
     refused: list[Candidate] = []
+    told: list[Reason] = []
     for name, make in _ways(problem, market, limits, state.half):
         try:
             found = make()
             if found.idle > _MUCH_IDLE and 1.0 - found.idle - state.working < _LEAST_GAIN:
-                raise Unquotable(f"the turnover left today would put only {1.0 - found.idle:.1%} to work")
+                raise Unquotable(f"what may be sold now would put only {1.0 - found.idle:.1%} to work; {limits.widen}")
             tried.append((f"{name} {found.lower} to {found.upper}" if name else _STAY, found))
         except Unquotable as error:
+            if isinstance(error, Capped):
+                told.append(capped(mandate, error))
             refused.append(Candidate(name or _STAY, Cost(), f"not possible: {error}"))
     if not tried:
-        return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused)),)
+        return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), tuple(told[:1])),)
     state.measure([one for _, one in tried])
     return _ranked(problem, mandate, state, tried, tuple(refused))
 

@@ -1,22 +1,30 @@
 """Amounts to sell and tokens to buy in, ordered legs with their exact fills out, over all pools at once."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.errors import Unquotable
 from keeper.model import MAX_LEGS, Cost, Fill, Leg
 from keeper.plan.dispose import Hop, dispose, in_order
-from keeper.plan.market import Market, graph, opener
+from keeper.plan.market import Graph, Market, graph, opener
 from keeper.plan.routing.gas import Pools, solve_with_gas, value
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.network import Network
 from keeper.plan.routing.solve import Flows, demand_of
 from keeper.units import Address
 
-__all__ = ["Market", "Order", "Trades", "opener", "route"]
+__all__ = ["Capped", "Market", "Order", "Trades", "opener", "route"]
 
 _DUST = 1e-9
 """A trade under this share of what is demanded is rounding."""
+
+
+_ROOM = (0.9999, 0.99, 0.9)
+"""Shares of the caps to solve within, the next where whole units and quotes left a leg over one."""
+
+
+class Capped(Unquotable):
+    """The pools would take it, their caps do not let them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +60,46 @@ class Trades:
 def route(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...] = ()) -> Trades:
     """The trades that cost least, gas included: fees, impact and the pools' prices against the oracle's.
 
-    The float optimum proposes, exact quotes dispose. Raises Unquotable, with the reason, when no path can take it.
+    The float optimum proposes, exact quotes dispose. Raises Unquotable, with the reason, when no path can take it;
+    Capped when one could, beyond the market's caps.
     """
     found = graph(market)
     if found is None:
         raise Unquotable("no pool on the allow-list holds anything")
+    if not market.caps:
+        return _route(market, found, order, base_gas, used)
+    for share in _ROOM:
+        within = _within(found, {pool: share * most for pool, most in market.caps})
+        try:
+            trades = _route(market, within, order, base_gas, used)
+        except Unquotable:
+            break
+        if _over(market, trades) is None:
+            return trades
+    free = route(replace(market, caps=()), order, base_gas)
+    pool, paid, most = _over(market, free) or (market.caps[0][0], 0.0, market.caps[0][1])
+    unit = dict(market.prices)[market.base]
+    raise Capped(
+        f"venue_limits do not let the pools take it: the cheapest way pays {paid / most:,.4g} times what {pool} may be "
+        f"paid, worth {paid / unit:,.4g} raw units of the base asset"
+    )
+
+
+def _within(found: Graph, caps: Mapping[Address, float]) -> Graph:
+    """The pools with what their caps leave: cut where they rest, since arbitrage is not ours and has no cap."""
+    raw = found.raw.capped(caps) if found.raw is not None else None
+    return Graph(found.rest.capped(caps), raw, found.prices)
+
+
+def _over(market: Market, trades: Trades) -> tuple[Address, float, float] | None:
+    """The pool furthest over its cap, what it is paid and what it may be, in quote currency."""
+    caps, prices = dict(market.caps), dict(market.prices)
+    paid = [(f.pool, f.amount_in * prices[f.token_in], caps[f.pool]) for f in trades.fills if f.pool in caps]
+    over = [one for one in paid if one[1] > one[2]]
+    return max(over, key=lambda one: one[1] / one[2]) if over else None
+
+
+def _route(market: Market, found: Graph, order: Order, base_gas: int, used: tuple[Pools, ...]) -> Trades:
     resting = _flows(found.rest, found.prices, order, used[:1])
     ways = [(found.rest, resting)]
     if found.raw is not None:

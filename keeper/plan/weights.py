@@ -11,13 +11,15 @@ from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
 from keeper.plan.basket import Sizes, Tried, attempt, shares
 from keeper.plan.infeasible import narrow_band, no_trade_possible
 from keeper.plan.region import Floats, Region, geometry, region, trimmed
-from keeper.plan.route import Market
+from keeper.plan.route import Capped, Market
 from keeper.plan.volatility import covariance
 
 _EDGE_MARGIN = 0.98
 """A trade to the edge ends this far out, in units of the band, so that its own cost does not leave it outside."""
 _LESS = (0.5, 0.1, 0.02)
 """Of the way back, where the pools cannot take all of it."""
+_BISECTIONS = 10
+"""Towards the most of the way back that the caps of the pools leave."""
 _SAME = 1e-3
 """Weights wanted that differ by less than this share of a band are one candidate."""
 
@@ -39,6 +41,7 @@ def plan_weights(
     off = np.array(shares(problem.amounts_raw, problem.prices)) - np.array(problem.targets)
     trials: list[Tried] = []
     refused: list[Candidate] = []
+    errors: list[Unquotable] = []
 
     def consider(wanted: Floats, name: str) -> None:
         used = trials[0].trades.used if trials else ()
@@ -46,15 +49,18 @@ def plan_weights(
             aim = tuple((np.array(problem.targets) + wanted).tolist())
             trials.append(attempt(problem, aim, name, market, limits, used))
         except Unquotable as error:
+            errors.append(error)
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
 
     ways = _ways(problem, off, mandate)
     consider(*ways[0])
+    if errors and isinstance(errors[0], Capped):
+        trials.extend(_most(problem, off, market, limits))
     for share in _LESS if not trials else ():
         if not trials:
             consider(off * (1.0 - share), f"as the pools allow, {share:.3g} of the way back")
     if not trials:
-        limit = no_trade_possible(mandate, problem, off, limits, refused[0].note.removeprefix("not possible: "))
+        limit = no_trade_possible(mandate, problem, off, limits, errors[0])
         return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), (limit,)),)
     where = _region(problem, forecast, mandate, off, trials[0])
     inner = (where.settle(off), "to where waiting is best")
@@ -63,6 +69,20 @@ def plan_weights(
     for way in ways[1:]:
         consider(*way)
     return _ranked(problem, mandate, off, where, trials, tuple(refused))
+
+
+def _most(problem: WeightProblem, off: Floats, market: Market, limits: Sizes) -> list[Tried]:
+    """As much of the way back as the caps of the pools leave, by bisection; none where they leave nothing."""
+    found, low, high = list[Tried](), 0.0, 1.0
+    for _ in range(_BISECTIONS):
+        share = (low + high) / 2.0
+        aim = tuple((np.array(problem.targets) + off * (1.0 - share)).tolist())
+        try:
+            found = [attempt(problem, aim, f"as venue_limits allow, {share:.3g} of the way back", market, limits)]
+            low = share
+        except Unquotable:
+            high = share
+    return found
 
 
 def _ways(problem: WeightProblem, off: Floats, mandate: Mandate) -> list[tuple[Floats, str]]:

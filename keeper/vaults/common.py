@@ -6,7 +6,7 @@ from eth_utils.crypto import keccak
 
 from keeper.model import Drift, GuardState, Leg, LeverageMove, Limits, Mandate, Order, Plan, Quantity, RangeMove, Reason
 from keeper.protocols import wire
-from keeper.units import Address, Hash, Timestamp
+from keeper.units import BPS, Address, Hash, Timestamp
 
 ORDER = "(bytes32,uint64,uint64,bytes32,uint256)"
 LEVERAGE_MOVE = "(bool,bool,bool,uint256,uint256)"
@@ -85,6 +85,19 @@ def common_faults(mandate: Mandate, kind: str, limits: Limits, venues: Sequence[
                 f"{mandate.name}: max_loss_bps is {mandate.max_loss}, the vault allows {limits.max_loss}; "
                 "a mandate may only tighten the vault's limits",
             )
+        )
+    if mandate.max_turnover is not None and mandate.max_turnover > limits.max_turnover:
+        faults.append(
+            Reason(
+                "M-max_turnover",
+                f"{mandate.name}: max_turnover is {mandate.max_turnover / BPS:.2%}, the vault allows "
+                f"{limits.max_turnover / BPS:.2%}; a mandate may only tighten the vault's limits",
+            )
+        )
+    unused = [pool for pool, _ in mandate.venue_limits if pool not in (mandate.venues or venues)]
+    if unused:
+        faults.append(
+            Reason("M-venue_limits", f"{mandate.name}: venue {unused[0]} has a limit but may not be used; remove it")
         )
     unknown = [pool for pool in mandate.venues if pool not in venues]
     if unknown:

@@ -118,7 +118,7 @@ def test_what_the_template_offers_is_accepted() -> None:
         own = {"preventative": ("act", "stop", "stress"), "calendar": ("every",), "dynamic": ()}
         name = tomllib.loads(kind)["kind"]
         others = [k for n, keys in own.items() if n != name for k in keys]
-        chosen = [line for line in offered if not line.startswith(("kind", "keystore", "health", *others))]
+        chosen = [line for line in offered if not line.startswith(("kind", "keystore", "health", "l1_data", *others))]
         lines = "\n".join((kind, *chosen))
         parse(GOOD.replace(*BLACKOUT).replace("blackouts", "# b").replace(AT[0], AT[0] + lines + "\n"), FILE, ENVIRON)
 

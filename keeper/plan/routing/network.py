@@ -41,6 +41,17 @@ class Network:
         forward = np.stack([rank[:, 0] < rank[:, 1], rank[:, 1] < rank[:, 0]], 1).ravel()
         return replace(self, lead=np.where(forward, self.lead, 0.0))
 
+    def capped(self, caps: Mapping[Address, float]) -> "Network":
+        """The pools, in those of `caps` no step that more value paid into them, fee included, would go down."""
+        most = np.array([caps.get(pool, np.inf) for pool in self.pools]) * self.keep
+        counts = np.diff(self.first)
+        room = np.repeat(np.repeat(most, 2), counts) - self.steps[:, 3]
+        left = room > 0.0
+        steps, room = self.steps[left], room[left]
+        steps[:, 1] = np.maximum(steps[:, 1], 1.0 / (1.0 / steps[:, 0] + room / steps[:, 2]))
+        first = np.concatenate(([0], np.cumsum(left)))[self.first]
+        return replace(self, first=first, steps=steps, lead=_lead(self.keep, first, steps))
+
     def settled(self, prices: Floats) -> "Network":
         """The pools once each has traded all it would at `prices`: at the prices of no arbitrage, at rest."""
         size = self.keep.size

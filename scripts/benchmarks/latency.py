@@ -4,7 +4,8 @@ The chain is a fork of the local world with more of everything in it (`latency_p
 and another price of ether and bitcoin: the keeper ticks live, with a quorum of two providers (two proxies of one anvil,
 each answering 30 ms after it was asked), and every transaction it signs is timed from the answer that told of its
 block's head to the signed and verified bytes; then it is sent and mined. After an action the pools are read anew, so
-that a tick may sign several times, each from a head of its own. What the one anvil needs to execute a read of 100 pools
+that a tick may sign several times, each from a head of its own; the binding anew that an own action makes needed ends
+before that head is asked for, and is not in the figures. What the one anvil needs to execute a read of 100 pools
 is in the figures, twice at a time in the round; a read alone is printed beside them.
 """
 

@@ -163,8 +163,9 @@ contract BasketCampaign is ShareVerbs, BasketWorld {
         if (seed % 16 == 2) order.deadline = uint64(order.deadline - 1_300 + more % 2_000);
         if (seed % 16 == 3) order.expectedStateHash = bytes32(more);
         if (seed % 4 == 0) order.minNavAfter = _kept().nav() * (9_970 + more % 40) / 10_000;
-        Leg[] memory legs = new Leg[](1 + (seed >> 8) % 3);
-        for (uint256 i; i < legs.length; ++i) {
+        // Every other time all is well but for that one fault.
+        Leg[] memory legs = (seed >> 4) % 2 == 0 ? _honest(more) : new Leg[](1 + (seed >> 8) % 3);
+        for (uint256 i; (seed >> 4) % 2 == 1 && i < legs.length; ++i) {
             legs[i] = _randomLeg(uint256(keccak256(abi.encode(seed, more, i))));
         }
         address caller = seed % 16 == 4 ? _user(more) : keeper;

@@ -19,7 +19,7 @@ contract BasketThief is BasketCampaign {
 
     function verbs() external pure override returns (string[] memory) {
         return vm.split(
-            "rob(uint256,uint256,uint256) rob(uint256,uint256,uint256) garbage(uint256,uint256) wait_(uint256)"
+            "rob(uint256,uint256,uint256) garbage(uint256,uint256) wait_(uint256)"
             " join(uint256,uint256) leave(uint256,uint256) deposit(uint256,uint256) redeem(uint256,uint256)"
             " comeAndGo(uint256,uint256) flash(uint256,uint256) round(uint256,uint256,uint256) gift(uint256,uint256,uint256)",
             " "

@@ -104,7 +104,7 @@ abstract contract Verbs is Campaign {
         uint256 nav = _navAt(before.prices);
         (uint256 loss, uint256 gain) = (Math.saturatingSub(before.nav, nav), Math.saturatingSub(nav, before.nav));
         _note(rescuing || loss <= before.nav * allowed.maxLossBps / BPS + _dust(), Law.K1);
-        _note(gain <= before.nav * allowed.maxGainBps / BPS + _dust(), Law.K2);
+        _note(rescuing || gain <= before.nav * allowed.maxGainBps / BPS + _dust(), Law.K2);
         _note(nav + _dust() >= order.minNavAfter, Law.K9);
         (lost, gained) = (lost + loss, gained + gain);
         if (rescuing) rescueLost += loss;
@@ -161,6 +161,7 @@ abstract contract Verbs is Campaign {
     /// @notice The last order that executed is sent again.
     function replay() external verb {
         if (_executed.length == 0) return;
+        if (vm.getBlockTimestamp() < lastActionAt + 600) _cooled(); // neither too early nor, if it can be, too late
         (bool ok,) = _call(keeper, _executed);
         _note(!ok, Law.K6);
     }
@@ -330,9 +331,11 @@ abstract contract Verbs is Campaign {
         (allowed, _submittedAt) = (_wider, 0);
         widestDailyLoss = uint16(Math.max(widestDailyLoss, allowed.dailyLossBps));
         widestDailyTurnover = uint16(Math.max(widestDailyTurnover, allowed.dailyTurnoverBps));
-        Limits memory more = allowed;
-        if (++more.maxLossBps > 300) return;
-        (ok,) = _callAt(address(_law()), curator, abi.encodeCall(Charter.setLimits, (more)));
+        Limits memory narrower = allowed;
+        --narrower.maxLossBps;
+        _configure(curator, abi.encodeCall(Charter.setLimits, (narrower)), Law.R4);
+        allowed = narrower;
+        (ok,) = _callAt(address(_law()), curator, _submitted);
         _note(!ok, Law.R5);
     }
 

@@ -35,7 +35,9 @@ def no_trade_possible(mandate: Mandate, problem: WeightProblem, off: Floats, lim
 
 def capped(mandate: Mandate, why: Capped) -> Reason:
     """Why the mandate's limits on what pools are paid leave nothing."""
-    return _reason(CAPPED, mandate, f"{why}; raise that pool's limit, or allow other pools in venues")
+    return _reason(
+        CAPPED, mandate, f"{why}; raise that limit as much for all of the trade, or allow other pools in venues"
+    )
 
 
 def _held_back(problem: WeightProblem, off: Floats, limits: Sizes) -> str:

@@ -1,5 +1,6 @@
 """Amounts to sell and tokens to buy in, ordered legs with their exact fills out, over all pools at once."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -77,12 +78,11 @@ def route(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...] =
         if _over(market, trades) is None:
             return trades
     free = route(replace(market, caps=()), order, base_gas)
-    pool, paid, most = _over(market, free) or (market.caps[0][0], 0.0, market.caps[0][1])
-    unit = dict(market.prices)[market.base]
-    raise Capped(
-        f"venue_limits do not let the pools take it: the cheapest way pays {paid / most:,.4g} times what {pool} may be "
-        f"paid, worth {paid / unit:,.4g} raw units of the base asset"
-    )
+    over = _over(market, free)
+    if over is None:  # rounding left no way within them
+        raise Capped("venue_limits are too narrow for legs in whole units")
+    times = math.ceil(over[1] / over[2] * 100.0) / 100.0
+    raise Capped(f"venue_limits are too narrow: the cheapest way pays {over[0]} {times:.2f} times what it may be paid")
 
 
 def _within(found: Graph, caps: Mapping[Address, float]) -> Graph:

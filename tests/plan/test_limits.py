@@ -97,6 +97,15 @@ def test_a_limit_that_binds_is_used_up(
     assert 0.98 * most <= measured(held, found) <= most
 
 
+def test_a_tokens_limit_leaves_the_others_their_trades() -> None:
+    held = basket(weth=360.0, wbtc=18.0, usdc=300_000.0)
+    free, bound = (decided(held, **r).verdict for r in ({}, {"max_trade": ((WETH.address, 10**18),)}))
+    assert isinstance(free, Approved)
+    assert isinstance(bound, Approved)
+    assert sold(bound, WETH) > 0.99
+    assert sold(bound, WBTC) > 0.9 * sold(free, WBTC) > 1.0
+
+
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.45, 0.6])
 def test_routing_within_caps_is_the_best_split(share: float) -> None:
     """Two pools, one capped: against every split of the amount, in thousandths."""
@@ -195,6 +204,8 @@ def test_housekeeping_of_a_levered_vault_keeps_to_them(key: str) -> None:
     bound = test_rescue.approved(test_rescue.decided(market, policy=Threshold("target"), **{key: limit}))
     assert not bound.plan.urgent
     assert 0 < bound.prediction.fills[0].amount_in < fill.amount_in
+    if key == "max_trade":
+        assert sum(f.amount_in for f in bound.prediction.fills) > 0.97 * limit[0][1]
 
 
 def test_the_file_states_them_in_whole_units() -> None:

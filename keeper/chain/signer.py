@@ -82,7 +82,7 @@ def _items(raw: bytes) -> list[Any]:
         items = rlp.decode(raw[1:])
         if not isinstance(items, list) or len(items) != 12 or not all(isinstance(part, bytes) for part in items[9:]):
             raise ValueError("it is no list of twelve items")
-        if rlp.encode(items) != raw[1:]:
+        if rlp.encode(items) != raw[1:] or any(part[:1] == b"\0" for part in items[9:]):
             raise ValueError("it is not in the canonical form")
     except (ValueError, RLPException) as error:
         raise Halt(f"the signer returned bytes that are no signed transaction: {error}") from error

@@ -247,6 +247,15 @@ def test_no_bit_of_a_signed_transaction_can_change(data: st.DataObject) -> None:
         verify(bytes(bent), TRANSACTION, OWNER)
 
 
+def test_a_parity_of_zero_is_written_as_nothing() -> None:
+    signer = world_key(KEY, lambda: True)
+    signed = (replace(TRANSACTION, nonce=nonce) for nonce in range(64))
+    even = next(one for one in signed if signer.sign(one)[0][-67] == 0x80)
+    raw = signer.sign(even)[0]
+    with pytest.raises(Halt, match="not in the canonical form"):
+        verify(raw[:-67] + b"\0" + raw[-66:], even, OWNER)
+
+
 @pytest.mark.parametrize("chain", [1, 10**18])
 def test_the_chain_is_inside_the_signature(chain: int) -> None:
     signer = world_key(KEY, lambda: True)

@@ -152,10 +152,9 @@ def test_both_honest_it_acts(between: Callable[..., Keeper]) -> None:
 def test_a_provider_that_was_read_does_not_vouch_for_itself(
     between: Callable[..., Keeper], fallen: RunningWorld
 ) -> None:
-    """It lies when it is read, and leaves the rehearsal to the second one, which is then the one in use."""
+    """It lies when it is read, and leaves the rehearsal to the second one, whichever is in use after that."""
     keeper = between(of("eth_simulateV1", failed(-32603)), of("eth_call", flipped))
     refused(keeper, fallen, Retry, NONE_SIGNED)
-    assert keeper.node.url == keeper.config.chain.urls[1]
 
 
 @pytest.mark.parametrize("late", ["eth_simulateV1", "eth_call", "eth_getTransactionCount", "eth_getBalance"])

@@ -23,11 +23,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 from preventative_parts import prices
-from preventative_parts.keepers import GAS_PRICE, Basket, Keeper, Levered, Look
+from preventative_parts.keepers import GAS_PRICE, WORTH, Basket, Keeper, Levered, Look
 from preventative_parts.page import page
 
 from keeper.model import Calendar, Mandate, Policy, Preventative, Threshold, WeightGoal
-from keeper.units import Bps, Wei
+from keeper.units import BPS, Bps, Wei
 from tests import levered, scene
 from tests.scene import USDC, WBTC, WETH
 
@@ -58,8 +58,8 @@ def keeper(vault: str, policy: Policy, first: Look) -> Keeper:
         return Basket(_slack(rules), holdings=raw)
     low, target, high = map(float, vault.split()[1].split("/"))
     rules = levered.mandate(low, target, high, policy=policy, lanes=ANY_GAS)
-    collateral = 2_000_000 / first.eth  # whole tokens
-    debt = collateral * first.eth * levered.THRESHOLD / 10_000 / target
+    multiple = target / (target - levered.THRESHOLD / BPS)
+    collateral, debt = WORTH * multiple / first.eth, WORTH * (multiple - 1.0)
     return Levered(_slack(rules), collateral=round(collateral * 1e18), debt=round(debt * 1e6))
 
 
@@ -87,7 +87,7 @@ def walk(vault: str, market: str, hours: int) -> dict[tuple[str, str, str], Keep
         if vault.startswith("basket"):
             seen = seen[-1:]  # of the other prices only the close is known
         for nth, price in enumerate(seen, 1):
-            now = eth.ends[hour] - 1_800 * (len(seen) - nth)
+            now = eth.ends[hour] - 900 * (len(seen) - nth)
             look = Look(now, price, btc.closes[hour], DEPTH / times, int(GAS_PRICE * times**2))
             for one in keepers.values():
                 one.look(look, believed)
@@ -108,6 +108,7 @@ def main() -> int:
         cells = [pool.submit(walk, vault, market, said.hours) for vault in VAULTS for market in MARKETS]
         for cell in cells:
             found |= cell.result()
+            print(page(cell.result()), file=sys.stderr, flush=True)
     print(page(found))
     return 0
 

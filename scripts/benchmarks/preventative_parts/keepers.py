@@ -13,6 +13,9 @@ from keeper.units import BPS, SECONDS_PER_YEAR, Timestamp, Wei
 from tests import levered, scene
 from tests.scene import USDC, WBTC, WETH
 
+WORTH = 2e6
+"""Dollars of net worth, always: gains leave and losses are made good, so that a vault is as large for its pools in each
+year. Fractions of it add up."""
 GAS_PRICE = 30 * 10**9
 """Wei a unit, on a usual day of those years."""
 AMPLE = 10**40
@@ -42,6 +45,8 @@ class Tally:
     tracking: float = 0.0
     liquidated: float = 0.0
     liquidations: int = 0
+    ruins: int = 0
+    """Times that nothing was left."""
     worst: float = math.inf
     outside_s: int = 0
     before: int = 0
@@ -140,21 +145,40 @@ class Levered(Keeper):
         target = self.mandate.goal.target / 1e18  # type: ignore[union-attr]
         wanted = target / (target - levered.THRESHOLD / BPS)
         off, moved = value / (value - owed) - wanted, math.log(look.eth / self.last.eth)
-        self.tally.tracking += self.mandate.risk_aversion / 2.0 * (off * moved) ** 2
+        self.tally.tracking += self.mandate.risk_aversion / 2.0 * min(1.0, (off * moved) ** 2)  # no more than all
         self.collateral = int(self.collateral * math.exp(SUPPLY_RATE * years))
         self.debt = int(self.debt * math.exp(BORROW_RATE * years))
         self.tally.worst = min(self.tally.worst, self.health(look))
-        if self.health(look) < 1.0:
+        if self.net(look) <= 0.0:
+            self.begin_anew(look)
+        elif self.health(look) < 1.0:
             self.liquidate(look)
+        scale = WORTH / self.net(look)
+        self.collateral, self.debt = int(self.collateral * scale), int(self.debt * scale)
+
+    def net(self, look: Look) -> float:
+        """Dollars."""
+        return self.collateral / 1e18 * look.eth - self.debt / 1e6
+
+    def begin_anew(self, look: Look) -> None:
+        """The debt is worth more than the collateral: all is lost, and others put in as much at the target."""
+        self.tally.ruins += 1
+        self.tally.liquidated += 1.0
+        target = self.mandate.goal.target / 1e18  # type: ignore[union-attr]
+        multiple = target / (target - levered.THRESHOLD / BPS)
+        self.collateral = int(WORTH * multiple / look.eth * 1e18)
+        self.debt = int(WORTH * (multiple - 1.0) * 1e6)
 
     def liquidate(self, look: Look) -> None:
         """Half the debt is repaid, for collateral worth 5 % more."""
         repaid = CLOSE_FACTOR * self.debt / 1e6
-        net = self.collateral / 1e18 * look.eth - self.debt / 1e6
+        net = self.net(look)
         self.collateral -= int(repaid * (1.0 + BONUS) / look.eth * 1e18)
         self.debt -= int(repaid * 1e6)
         self.tally.liquidations += 1
-        self.tally.liquidated += BONUS * repaid / net
+        self.tally.liquidated += min(1.0, BONUS * repaid / net)
+        if self.net(look) <= 0.0:
+            self.begin_anew(look)
 
     def base_price(self, look: Look) -> float:
         return look.eth / 1e18
@@ -198,6 +222,8 @@ class Basket(Keeper):
         off = [v / sum(values) - targets[t.address] / BPS for v, t in zip(values, (USDC, WETH, WBTC), strict=True)]
         gap = sum(o * m for o, m in zip(off, moves, strict=True))
         self.tally.tracking += self.mandate.risk_aversion / 2.0 * gap**2
+        scale = WORTH / sum(self.values(look))
+        self.holdings = tuple(int(raw * scale) for raw in self.holdings)
 
     def base_price(self, look: Look) -> float:
         return 1e-6

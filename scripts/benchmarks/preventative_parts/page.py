@@ -8,18 +8,21 @@ from preventative_parts.keepers import GAS_PRICE, Keeper, Levered
 HEADING = """# Does acting before a band breaks pay?
 
 `scripts/bench preventative`, one run. The keeper's own `decide`, policies and forecasts, hour by hour from {begun} to
-{ended} through real prices of ETH and BTC: {looks:,} looks of each policy at the levered vault, whose net worth was two
-million dollars when it began. Forecasts are fitted every four weeks and refreshed at every look on hours that had
-ended; nothing was fitted on the outcome. Plans are exact Uniswap V3 swaps at oracle prices in pools of 0.05 %, as deep
-as a constant product of 100 million dollars a side, and {gas} gwei a unit of gas. In the *stressed* market depth is
-divided by how wild the last six hours were against the last thirty days, one to eight times, and gas multiplied with
-its square; in the *steady* one both stay as they are.
+{ended} through real prices of ETH and BTC: {looks:,} looks of each policy at the levered vault. A vault is worth two
+million dollars at every look: gains leave and losses are made good, so that it is as large for its pools in each year.
+Forecasts are fitted every four weeks and refreshed at every look on hours that had ended; nothing was fitted on the
+outcome. Plans are exact Uniswap V3 swaps at oracle prices in pools of 0.05 %, as deep as a constant product of 100
+million dollars a side, and {gas} gwei a unit of gas. In the *stressed* market depth is divided by how wild the last six
+hours were against the last thirty days, one to eight times, and gas multiplied with its square; in the *steady* one
+both stay as they are.
 
 In basis points of net worth a year: *execution* is what was paid for trades, gas included; *off target* half the risk
-aversion, 2, times the squared return that the deviation from the target made or lost; *liquidated* what liquidators
-took, 5 % of half the debt each time the health factor was seen under 1. *Early* actions found the vault inside its
-band. The levered vault is looked at every four hours, the basket every twelve, both at the close of every hour in which
-ETH fell by more than 1 %, and the levered one at its low before.
+aversion, 2, times the squared return that the deviation from the target made or lost between two looks, at most 1;
+*liquidated* what liquidators took, 5 % of half the debt each time the health factor was seen under 1; a vault whose
+debt was seen over its collateral is *ruined*, loses all, and begins anew. *Early* actions found the vault inside its
+band. The levered vault is looked at every four hours, the basket every twelve, and both at the close of every hour in
+which ETH fell by more than 1 %; the levered one three times on the way to the low of such an hour, too. The prices are
+as they were published: the low of 19 May 2021, 40 % under that hour's open, decides much of what liquidators took.
 """
 
 
@@ -62,7 +65,7 @@ def _short(keepers: Mapping[tuple[str, str, str], Keeper]) -> Iterator[str]:
 
 def _table(chosen: Mapping[str, Keeper], levered: bool) -> Iterator[str]:
     names = ["policy", "actions", "early", "sold, × net worth", "execution", "off target"]
-    names += ["liquidations", "liquidated"] if levered else []
+    names += ["liquidations", "ruins", "liquidated"] if levered else []
     names += ["sum", "hours outside"] + (["lowest"] if levered else [])
     yield _row(names)
     yield _row(["---"] + ["---:"] * (len(names) - 1))
@@ -71,7 +74,7 @@ def _table(chosen: Mapping[str, Keeper], levered: bool) -> Iterator[str]:
         t, years = one.tally, one.years
         cells = [name, f"{t.actions:,}", f"{t.before:,}", f"{t.sold / years:.1f}", _bps(t.cost, years)]
         cells.append(_bps(t.tracking, years))
-        cells += [f"{t.liquidations}", _bps(t.liquidated, years)] if levered else []
+        cells += [f"{t.liquidations}", f"{t.ruins}", _bps(t.liquidated, years)] if levered else []
         total = _bps(t.total, years)
         cells += [f"**{total}**" if t.total == best else total, f"{t.outside_s / 3_600 / years:,.0f}"]
         cells += [f"{t.worst:.3f}"] if levered else []

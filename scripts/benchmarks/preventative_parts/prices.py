@@ -23,6 +23,7 @@ SHORT_H = 6
 LONG_H = 720
 WIDE = 0.01
 """A fall within the hour that is looked at on its own."""
+STEPS = 3
 QUIETEST, WILDEST = 1.0, 8.0
 
 
@@ -45,10 +46,13 @@ def read(name: str) -> Bars:
 
 
 def looks(bars: Bars, hour: int, calm_h: int) -> tuple[float, ...]:
-    """The prices of a bar that a keeper looks at: every `calm_h`th hour its close; its low and close in a wild one."""
-    low, close = bars.lows[hour], bars.closes[hour]
-    if low < bars.opens[hour] * (1.0 - WIDE):
-        return low, close
+    """The prices of a bar that a keeper looks at: every `calm_h`th hour its close; of a wild one its way down, too.
+
+    The way from the open to the low is taken in STEPS equal ones: a keeper sees every block of it.
+    """
+    opened, low, close = bars.opens[hour], bars.lows[hour], bars.closes[hour]
+    if low < opened * (1.0 - WIDE):
+        return (*(opened * (low / opened) ** (k / STEPS) for k in range(1, STEPS + 1)), close)
     return (close,) if hour % calm_h == 0 else ()
 
 

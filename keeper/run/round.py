@@ -1,8 +1,8 @@
 """An approved plan in, all that its signature needs of the chain asked at once out, next to the plan's rehearsal.
 
-After the read of a block a signature is one round trip away (MATH.md section 10, P13). Nothing here decides: each
-answer is taken, and each failure raised, where one question after another would have met it, so that of several
-failures it is always the same one that is told, whichever came in first.
+After the read of a block a signature is one round trip away. Nothing here decides: each answer is taken, and each
+failure raised, where one question after another would have met it, so that of several failures it is always the same
+one that is told, whichever came in first.
 """
 
 from collections.abc import Callable, Sequence

@@ -80,9 +80,9 @@ def _riskier(cost: Cost, more: float) -> Cost:
 def running(problem: Problem, drift: Drift, forecast: Forecast, mandate: Mandate) -> float:
     """What standing at `drift` costs a year, as a fraction of net worth: what an action that pays back must save.
 
-    Being off target by x costs γσ²x²/2 (`MATH.md` section 4), x a weight, the collateral's multiple of net worth or the
-    other token's share of a range; a debt besides its chance to be liquidated a year, times what liquidators take; and
-    a range that the price has left the fees it forgoes, at least its loss-versus-rebalancing, eff σ²/8.
+    Being off target by x costs γσ²x²/2, as in `costs.no_trade`, x a weight, the collateral's multiple of net worth or
+    the other token's share of a range; a debt besides its chance to be liquidated a year, times what liquidators take;
+    and a range that the price has left the fees it forgoes, at least its loss-versus-rebalancing, eff σ²/8.
     """
     horizon = years(forecast.horizon_s)
     variances = {token: sigma**2 / horizon for token, sigma in forecast.sigma}

@@ -236,7 +236,8 @@ contract LeverageCampaign is ShareVerbs, LeverageWorld {
     function _endanger(uint256 health) private {
         (, uint256 debt) = vault.position();
         if (debt == 0 || vault.healthFactor() < health) return;
-        int256 answer = _answerAt(health);
+        (, int256 dollar,,,) = feeds[address(usdc)].latestRoundData(); // the debt's price moves, too
+        int256 answer = _answerAt(health) * dollar / 1e8;
         if (answer > 300e8 && answer < 9_000e8) _price(answer);
     }
 

@@ -1,5 +1,7 @@
 """A failing Solidity test turns `scripts/test` red: npm's launcher of forge would hide it."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +59,19 @@ def test_every_weakening_fits_the_contracts_and_names_a_test():
         [sys.executable, ROOT / "scripts/weaken", "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_file_without_a_syntax_tree_is_named(tmp_path: Path):
+    """With a forge that builds nothing."""
+    for name in ("scripts", "contracts", "tests/solidity"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "foundry.toml", tmp_path)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "scripts/mutate", "guard", "--list"],
+        env=os.environ | {"KEEPER_FORGE": str(shutil.which("true"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "mutate: forge built no syntax tree of contracts/guard/Charter.sol; it said: nothing\n"

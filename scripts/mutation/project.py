@@ -38,6 +38,10 @@ class BuildFailed(Exception):
         self.errors = errors
 
 
+class NoTree(Exception):
+    """forge built no syntax tree of a file: there is nothing to change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Killed:
     """The first test that failed."""
@@ -78,16 +82,20 @@ class Project:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(text)
 
-    def trees(self, files: Iterable[str]) -> dict[str, Any]:
-        """solc's syntax tree of each file, by its path."""
+    def trees(self, files: Sequence[str]) -> dict[str, Any]:
+        """solc's syntax tree of each file, by its path. Raises NoTree."""
         trees = self.folder / "trees"
         shutil.rmtree(trees, ignore_errors=True)
-        self._forge("build", "--ast", "--force", "--out", "trees", "--cache-path", "trees/cache", *files)
+        done = self._forge("build", "--ast", "--force", "--out", "trees", "--cache-path", "trees/cache", *files)
         found = {}
         for built in trees.glob("*/*.json"):
             tree = json.loads(built.read_text()).get("ast")
             if tree:
                 found[tree["absolutePath"]] = tree
+        for file in files:
+            if file not in found:
+                said = done.stderr.strip().splitlines() or ["nothing"]
+                raise NoTree(f"forge built no syntax tree of {file}; it said: {said[-1]}")
         return found
 
     def build(self) -> None:

@@ -10,11 +10,12 @@ import {GuardSetup, TokenFeed} from "../../../contracts/interfaces/Setup.sol";
 import {WorldFeed} from "../../../contracts/world/WorldFeed.sol";
 import {WorldToken} from "../../../contracts/world/WorldToken.sol";
 import {BasketWorld} from "../BasketWorld.sol";
+import {Construction} from "../Construction.sol";
 import {Vm} from "forge-std/Vm.sol";
 
 /// @notice What each act of configuration does, that it is told (C-39), and that it ends every plan made before it: the
 /// epoch goes on by one.
-contract ConfigurationTest is BasketWorld {
+contract ConfigurationTest is BasketWorld, Construction {
     function setUp() public {
         _openBasket();
     }
@@ -76,6 +77,37 @@ contract ConfigurationTest is BasketWorld {
         guard.acceptOwnership(); // once
     }
 
+    function test_C39_abdicate() public {
+        bytes memory data = abi.encodeCall(guard.abdicate, (guard.addKeeper.selector));
+        _submit(data);
+        _told(address(guard), data, curator);
+        _requireEvent(Roles.Abdicated.selector, bytes32(guard.addKeeper.selector), "");
+    }
+
+    /// @dev Whoever was there from the start was told as well, and so were the feeds, pools and limits.
+    function test_C39_constructor() public {
+        vm.recordLogs();
+        new Guard(_guardSetup(_basketTokens()));
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        bytes32[] memory told = new bytes32[](logs.length);
+        for (uint256 i; i < logs.length; ++i) {
+            told[i] = logs[i].topics[0];
+        }
+        bytes32[14] memory expected;
+        (expected[0], expected[1]) = (Roles.OwnerSet.selector, Roles.CuratorSet.selector);
+        (expected[2], expected[3]) = (Roles.KeeperSet.selector, Roles.SentinelSet.selector);
+        for (uint256 i; i < 4; ++i) {
+            expected[4 + i] = Charter.FeedSet.selector;
+        }
+        for (uint256 i; i < 5; ++i) {
+            expected[8 + i] = Charter.VenueAdded.selector;
+        }
+        expected[13] = Charter.LimitsSet.selector;
+        assertEq(abi.encodePacked(told), abi.encodePacked(expected));
+        assertEq(logs[0].topics[1], bytes32(uint256(uint160(owner))));
+        assertEq(logs[1].topics[1], bytes32(uint256(uint160(curator))));
+    }
+
     function test_C39_pausing() public {
         _told(address(guard), abi.encodeCall(guard.pause, ()), sentinel);
         assertTrue(guard.paused());
@@ -120,17 +152,17 @@ contract ConfigurationTest is BasketWorld {
         GuardSetup memory setup = _guardSetup(_basketTokens());
         setup.owner = address(0);
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.ZeroAddress.selector));
-        new Guard(setup);
+        this.construct(setup);
         (setup.owner, setup.curator) = (owner, address(0));
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.ZeroAddress.selector));
-        new Guard(setup);
+        this.construct(setup);
         vm.prank(owner);
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.ZeroAddress.selector));
         guard.setCurator(address(0));
         setup.curator = curator;
         setup.tokens = new address[](0);
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.TokenCountInvalid.selector, 0, 8));
-        new Guard(setup);
+        this.construct(setup);
     }
 
     function test_constructor_TakesEightTokensAndSixteenPools() public {
@@ -182,6 +214,48 @@ contract ConfigurationTest is BasketWorld {
         vm.prank(sentinel);
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.VenueNotAllowed.selector, v2UsdcWbtc));
         guard.removeVenue(v2UsdcWbtc);
+    }
+
+    /// @dev Whichever pool is removed, the others stay.
+    function test_C3_removeVenue_TakesThisOneAlone() public {
+        Venue[] memory all = guard.venues();
+        for (uint256 i; i < all.length; ++i) {
+            uint256 snapshot = vm.snapshotState();
+            vm.prank(sentinel);
+            guard.removeVenue(all[i].pool);
+            Venue[] memory left = guard.venues();
+            assertEq(left.length, all.length - 1);
+            for (uint256 j; j < all.length; ++j) {
+                uint256 count;
+                for (uint256 k; k < left.length; ++k) {
+                    if (left[k].pool == all[j].pool && left[k].adapter == all[j].adapter) ++count;
+                }
+                assertEq(count, i == j ? 0 : 1);
+            }
+            vm.revertToState(snapshot);
+        }
+    }
+
+    /// @dev Both sides of the pool's price are rounded down, the distance up: seen where a unit of price is a basis point.
+    function test_C10_deviation_IsRoundedUpOnce() public {
+        GuardSetup memory setup = _guardSetup(_basketTokens());
+        setup.tokens = new address[](2);
+        setup.feeds = new TokenFeed[](2);
+        for (uint256 i; i < 2; ++i) {
+            WorldToken token = _token("FINE", 24, 1); // priceX is 10**4
+            setup.tokens[i] = address(token);
+            setup.feeds[i] = TokenFeed(address(token), Feed(address(feeds[address(token)]), HEARTBEAT, 0, 2));
+        }
+        (address a, address b) = (setup.tokens[0], setup.tokens[1]);
+        setup.venues = new Venue[](1);
+        setup.venues[0] = Venue(V3, _poolV3(_deployV3Factory(), WorldToken(a), WorldToken(b), 500, 1));
+        setup.limits.maxDeviationBps = 1;
+        Guard fine = new Guard(setup);
+        fine.requireNear(setup.venues[0].pool);
+        // 10,000 (1 + 2**-13) is 10,001.2, and 10,001 (1 + 2**-13) is 10,002.2.
+        vm.mockCall(setup.venues[0].pool, abi.encodeWithSignature("slot0()"), abi.encode(2 ** 96 + 2 ** 83));
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.DeviationTooLarge.selector, setup.venues[0].pool, 2, 1));
+        fine.requireNear(setup.venues[0].pool);
     }
 
     /// @dev One bad feed is no price at all; the others' prices are as they are.

@@ -44,6 +44,14 @@ contract PricesTest is Test {
         source = new WorldFeed("feed", 19, 1);
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.FeedInvalid.selector, address(token)));
         this.admit(Feed(address(source), HEARTBEAT, 0, 2));
+        source = new WorldFeed("feed", 18, 1);
+        this.admit(Feed(address(source), HEARTBEAT, 0, 2));
+        assertEq(feed.demand(address(token)), 1);
+    }
+
+    function test_admit_TakesAWeekAndAllThatFits() public {
+        this.admit(Feed(address(source), 7 days, 0, type(int128).max));
+        this.admit(Feed(address(source), 1, type(int128).max - 1, type(int128).max));
     }
 
     // answers, in the order of the checks
@@ -59,13 +67,32 @@ contract PricesTest is Test {
     }
 
     function test_C17_demand_RefusesAnAnswerTooShort() public {
-        vm.mockCall(address(source), abi.encodeCall(source.latestRoundData, ()), abi.encode(1, 2, 3, 4));
+        bytes memory question = abi.encodeCall(source.latestRoundData, ());
+        bytes memory reason =
+            abi.encodeWithSelector(IGuardErrors.FeedUnreadable.selector, address(token), address(source));
+        bytes memory answer = abi.encode(1, 100e8, block.timestamp, block.timestamp, 1);
+        vm.mockCall(address(source), question, answer);
+        feed.demand(address(token));
+        assembly ("memory-safe") {
+            mstore(answer, 159)
+        }
+        vm.mockCall(address(source), question, answer);
+        _refused(reason);
+    }
+
+    /// @dev Whatever comes with a revert is no answer.
+    function test_C17_demand_RefusesAnAnswerThatIsARevert() public {
+        vm.mockCallRevert(
+            address(source),
+            abi.encodeCall(source.latestRoundData, ()),
+            abi.encode(1, 100e8, block.timestamp, block.timestamp, 1)
+        );
         _refused(abi.encodeWithSelector(IGuardErrors.FeedUnreadable.selector, address(token), address(source)));
     }
 
     function test_C17_demand_RefusesAFeedWithoutCode() public {
-        vm.etch(address(source), "");
-        _refused(abi.encodeWithSelector(IGuardErrors.FeedUnreadable.selector, address(token), address(source)));
+        feed.aggregator = makeAddr("no code");
+        _refused(abi.encodeWithSelector(IGuardErrors.FeedUnreadable.selector, address(token), feed.aggregator));
     }
 
     function test_C17_demand_RefusesZeroAndLess() public {

@@ -2,16 +2,17 @@
 pragma solidity 0.8.30;
 
 import {Guard, Settled, Worth} from "../../../contracts/guard/Guard.sol";
-import {Lent} from "../../../contracts/guard/Rescue.sol";
+import {Lent, Rescue} from "../../../contracts/guard/Rescue.sol";
 import {IGuardErrors} from "../../../contracts/interfaces/IGuardErrors.sol";
 import {HealthLimits, Leg, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {GuardSetup} from "../../../contracts/interfaces/Setup.sol";
 import {WorldToken} from "../../../contracts/world/WorldToken.sol";
+import {Construction} from "../Construction.sol";
 import {Markets} from "../Markets.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @notice What the guard allows a rescue, in values alone: this test is the vault, and says what it is worth.
-contract RescueTest is Markets {
+contract RescueTest is Markets, Construction {
     uint256 private constant DAY = 86_400;
     uint256 private constant GROSS = 300_000e6;
     uint256 private constant OWED = 200_000e6;
@@ -29,8 +30,8 @@ contract RescueTest is Markets {
     // configuration
 
     function test_C11_limits_AreOrdered() public {
-        HealthLimits[5] memory wrong;
-        for (uint256 i; i < 5; ++i) {
+        HealthLimits[6] memory wrong;
+        for (uint256 i; i < 6; ++i) {
             wrong[i] = _healthLimits();
         }
         (wrong[0].floor, wrong[0].urgent, wrong[0].ripcord) = (1.05e18 - 1, 1e18, 1e18);
@@ -38,10 +39,11 @@ contract RescueTest is Markets {
         wrong[2].urgent = wrong[2].floor;
         wrong[3].ripcord = wrong[3].urgent + 1;
         wrong[4].chunkBps = 99;
-        for (uint256 i; i < 5; ++i) {
+        (wrong[5].floor, wrong[5].urgent, wrong[5].ripcord) = (1, 0, 0);
+        for (uint256 i; i < 6; ++i) {
             GuardSetup memory setup = _setup(wrong[i]);
             vm.expectRevert(abi.encodeWithSelector(IGuardErrors.HealthLimitsInvalid.selector));
-            new Guard(setup);
+            this.construct(setup);
         }
     }
 
@@ -55,8 +57,24 @@ contract RescueTest is Markets {
         for (uint256 i; i < 3; ++i) {
             GuardSetup memory setup = _setup(wide[i]);
             vm.expectRevert(abi.encodeWithSelector(IGuardErrors.LimitTooWide.selector, most[i] + 1, most[i]));
-            new Guard(setup);
+            this.construct(setup);
         }
+    }
+
+    function test_C11_limits_AtTheirEdgesAreTaken() public {
+        HealthLimits memory edge = HealthLimits(1.05e18, 1.05e18 + 1, 1.05e18 - 1, 1.05e18 - 1, 500, 100, 50);
+        assertEq(abi.encode(_guard(edge).healthLimits()), abi.encode(edge));
+        edge.chunkBps = 5_000;
+        assertEq(abi.encode(_guard(edge).healthLimits()), abi.encode(edge));
+    }
+
+    /// @dev The same limits again are no wider, and are told.
+    function test_C39_limits_AreTold() public {
+        HealthLimits memory next = guard.healthLimits();
+        vm.expectEmit(address(guard));
+        emit Rescue.HealthLimitsSet(next);
+        vm.prank(curator);
+        guard.setHealthLimits(next);
     }
 
     function test_C4_limits_TightenAtOnceAndWidenAfterADay() public {
@@ -192,6 +210,45 @@ contract RescueTest is Markets {
         guard.settle(new Leg[](0), after_, _lent(1.1e18, 3e18));
     }
 
+    /// @dev More debt ends at the floor or above it. Without more debt a raised health factor is enough.
+    function test_C11_settle_LeveringEndsAtTheFloor() public {
+        uint256 floor = _healthLimits().floor;
+        Worth memory more = Worth(GROSS + 1_000e6, OWED + 1_000e6, 1);
+        _normal();
+        _tooLow(more, Lent(true, 1.4e18, floor - 1, 0, 0));
+        _tooLow(more, Lent(true, 1.1e18, 1.2e18, 0, 0));
+        _tooLow(Worth(GROSS, OWED, 1), Lent(true, 1.2e18, 1.2e18, 0, 0));
+        uint256 snapshot = vm.snapshotState();
+        guard.settle(new Leg[](0), more, Lent(true, 1.4e18, floor, 0, 0));
+        vm.revertToState(snapshot);
+        _normal();
+        guard.settle(new Leg[](0), Worth(GROSS, OWED, 1), Lent(true, 1.2e18, 1.2e18 + 1, 0, 0));
+    }
+
+    function test_C11_settle_DeleveringRaisesUpToTheCeilingOrPaysAll() public {
+        Worth memory less = Worth(GROSS - 1_000e6, OWED - 1_000e6, 1);
+        _normal();
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.HealthFactorNotRaised.selector, 1.3e18, 1.3e18));
+        guard.settle(new Leg[](0), less, _lent(1.3e18, 1.3e18));
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.HealthFactorTooHigh.selector, 3e18 + 1, 3e18));
+        guard.settle(new Leg[](0), less, _lent(1.3e18, 3e18 + 1));
+        guard.settle(new Leg[](0), Worth(GROSS - OWED, 0, 1), _lent(1.3e18, type(uint256).max));
+    }
+
+    /// @dev A rescue may sell all there is, through a pool that was removed, and as far off as any curator may allow.
+    function test_C11_weigh_ARescueUsesRemovedPoolsAndNoTurnover() public {
+        vm.prank(sentinel);
+        guard.removeVenue(v3UsdcWeth);
+        _push(v3UsdcWeth, weth, 600e18);
+        Leg[] memory legs = _legs(_leg(V3, v3UsdcWeth, weth, 1_000e18));
+        guard.admit(keeper, _order(), 1, 0, true, 1.1e18);
+        guard.weigh(legs, Worth(GROSS, OWED, 1));
+        guard.settle(legs, Worth(GROSS - 1_000e6, OWED - 1_000e6, 1), _lent(1.1e18, 1.2e18));
+        guard.admit(keeper, _order(), 1, 0, false, 0);
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.VenueNotAllowed.selector, v3UsdcWeth));
+        guard.weigh(legs, Worth(GROSS, OWED, 1));
+    }
+
     /// @dev Whoever spends all of the budget has repaid all of the debt: so long as none is added, what is left of it is
     /// enough for the dearest rescue of what is left of the debt.
     function testFuzz_C11_budget_NeverBlocksARescueWhileNoDebtIsAdded(uint256[6] memory repaid) public {
@@ -237,6 +294,8 @@ contract RescueTest is Markets {
         uint256 loss = guard.stateOf(before).lossBudget;
         uint256 turnover = guard.stateOf(before).turnoverBudget;
         _urgent();
+        vm.expectEmit(address(guard));
+        emit Guard.UrgentCharged(OWED * 150 / 10_000 - 1_500e6);
         guard.settle(new Leg[](0), Worth(GROSS - 101_500e6, OWED - 100_000e6, 1), _lent(1.1e18, 1.2e18));
         assertEq(guard.stateOf(before).lossBudget, loss);
         assertEq(guard.stateOf(before).turnoverBudget, turnover);
@@ -256,6 +315,20 @@ contract RescueTest is Markets {
         guard.settle(new Leg[](0), Worth(GROSS - least + 1, OWED - least + 1, 1), _lent(1e18, 1.05e18));
         _ripcord();
         guard.settle(new Leg[](0), Worth(GROSS - most, OWED - most, 1), _lent(1e18, 1.04e18));
+    }
+
+    /// @dev The least is rounded up and the most down, of a debt that neither divides.
+    function test_C15_settle_RoundsTheChunkForTheDebt() public {
+        (uint256 most, uint256 least) = (OWED / 4, OWED / 100 + 1);
+        guard.admitRipcord(0, 1e18);
+        guard.weigh(new Leg[](0), Worth(GROSS, OWED + 2, 1));
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.ChunkInvalid.selector, most + 1, least, most));
+        guard.settle(new Leg[](0), Worth(GROSS - most - 1, OWED + 2 - most - 1, 1), _lent(1e18, 1.04e18));
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.ChunkInvalid.selector, most + 1, 0, most));
+        guard.settle(new Leg[](0), Worth(GROSS - most - 1, OWED + 2 - most - 1, 1), _lent(1e18, 1.05e18));
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.ChunkInvalid.selector, least - 1, least, most));
+        guard.settle(new Leg[](0), Worth(GROSS - least + 1, OWED + 2 - least + 1, 1), _lent(1e18, 1.04e18));
+        guard.settle(new Leg[](0), Worth(GROSS - least, OWED + 2 - least, 1), _lent(1e18, 1.04e18));
     }
 
     /// @dev The least of 50 bps of the debt repaid, what was taken out for it, and what the loss left of 150 bps.
@@ -279,6 +352,18 @@ contract RescueTest is Markets {
     }
 
     // helpers of these tests
+
+    function _normal() private {
+        guard.admit(keeper, _order(), 0, 0, false, 0);
+        guard.weigh(new Leg[](0), Worth(GROSS, OWED, 1));
+    }
+
+    function _tooLow(Worth memory after_, Lent memory lent) private {
+        vm.expectRevert(
+            abi.encodeWithSelector(IGuardErrors.HealthFactorTooLow.selector, lent.healthAfter, _healthLimits().floor)
+        );
+        guard.settle(new Leg[](0), after_, lent);
+    }
 
     function _urgent() private {
         guard.admit(keeper, _order(), 0, 0, true, 1.1e18);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Guard, Worth} from "../../../contracts/guard/Guard.sol";
+import {Worth} from "../../../contracts/guard/Guard.sol";
 import {Lent} from "../../../contracts/guard/Rescue.sol";
 import {IGuardErrors} from "../../../contracts/interfaces/IGuardErrors.sol";
 import {Feed, HealthLimits, Leg, Limits, Order, Venue} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {GuardSetup} from "../../../contracts/interfaces/Setup.sol";
-import {BasketVault} from "../../../contracts/vaults/BasketVault.sol";
 import {WorldToken} from "../../../contracts/world/WorldToken.sol";
 import {BasketWorld} from "../BasketWorld.sol";
+import {Construction} from "../Construction.sol";
 
 /// @notice Who may call what, what waits a day, what is configured and what is refused.
-contract RolesTest is BasketWorld {
+contract RolesTest is BasketWorld, Construction {
     uint256 private constant OWNER = 1;
     uint256 private constant CURATOR = 2;
     uint256 private constant KEEPER = 4;
@@ -260,7 +260,7 @@ contract RolesTest is BasketWorld {
             GuardSetup memory setup = _guardSetup(_basketTokens());
             setup.limits = wide[i];
             vm.expectRevert(abi.encodeWithSelector(IGuardErrors.LimitTooWide.selector, most[i] + 1, most[i]));
-            new Guard(setup);
+            this.construct(setup);
         }
     }
 
@@ -294,7 +294,7 @@ contract RolesTest is BasketWorld {
             }
         }
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.VenueCountTooLarge.selector, 17, 16));
-        new Guard(setup);
+        this.construct(setup);
     }
 
     function test_venues_AfterARemoval() public {
@@ -318,18 +318,18 @@ contract RolesTest is BasketWorld {
         GuardSetup memory setup = _guardSetup(_basketTokens());
         setup.tokens[2] = address(usdc);
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.TokenRepeated.selector, address(usdc)));
-        new Guard(setup);
+        this.construct(setup);
         setup.tokens[2] = bob;
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.FeedMissing.selector, bob));
-        new Guard(setup);
+        this.construct(setup);
         setup.tokens = new address[](9);
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.TokenCountInvalid.selector, 9, 8));
-        new Guard(setup);
+        this.construct(setup);
     }
 
     function test_guard_BindsOnce() public {
         vm.expectRevert(abi.encodeWithSelector(IGuardErrors.AlreadyBound.selector, address(vault)));
-        new BasketVault(_shareSetup(address(guard)), _weights(10_000, 0, 0), 0);
+        this.construct(_shareSetup(address(guard)), _weights(10_000, 0, 0), 0);
     }
 
     function test_pause_IsInstantAndAdvancesTheEpoch() public {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Sequencer} from "../../../contracts/guard/Sequencer.sol";
 import {IGuardErrors} from "../../../contracts/interfaces/IGuardErrors.sol";
 import {Leg, Order} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {LeverageMove} from "../../../contracts/interfaces/ILeverageVault.sol";
@@ -34,6 +35,17 @@ contract SequencerTest is LeverageWorld {
         _refused(abi.encodeWithSelector(IGuardErrors.SequencerDown.selector, block.timestamp));
         uptime.pushRound(-1);
         _refused(abi.encodeWithSelector(IGuardErrors.SequencerDown.selector, block.timestamp));
+        uptime.pushRoundAt(1, block.timestamp - 3_601); // down for long is down
+        _refused(abi.encodeWithSelector(IGuardErrors.SequencerDown.selector, block.timestamp - 3_601));
+    }
+
+    /// @dev A round of the first second is one, and without a sequencer there is none to wait for.
+    function test_C20_demand_OnAClockThatJustBegan() public {
+        uptime.pushRoundAt(0, 1);
+        guard.pricesX();
+        vm.warp(3_600);
+        Sequencer.demand(address(0));
+        assertTrue(Sequencer.isSafe(address(0)));
     }
 
     function test_C20_refuses_ForAnHourAfter() public {
@@ -55,11 +67,21 @@ contract SequencerTest is LeverageWorld {
         _refused(reason);
         uptime.setDown(true);
         _refused(reason);
-        vm.mockCall(address(uptime), abi.encodeCall(uptime.latestRoundData, ()), abi.encode(1, 0, 1, 1));
+        bytes memory question = abi.encodeCall(uptime.latestRoundData, ());
+        bytes memory answer = abi.encode(1, 0, 1, 1, 1);
+        vm.mockCallRevert(address(uptime), question, answer);
         _refused(reason);
         vm.clearMockedCalls();
+        assembly ("memory-safe") {
+            mstore(answer, 159)
+        }
+        vm.mockCall(address(uptime), question, answer);
+        _refused(reason);
+        vm.clearMockedCalls();
+        bytes memory code = address(uptime).code;
         vm.etch(address(uptime), "");
         _refused(reason);
+        vm.etch(address(uptime), code); // a revert does not bring it back
     }
 
     // what passes

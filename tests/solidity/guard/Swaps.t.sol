@@ -15,6 +15,7 @@ import {GuardSetup} from "../../../contracts/interfaces/Setup.sol";
 import {BasketVault} from "../../../contracts/vaults/BasketVault.sol";
 import {WorldToken} from "../../../contracts/world/WorldToken.sol";
 import {BasketWorld} from "../BasketWorld.sol";
+import {Construction} from "../Construction.sol";
 
 contract Swapper is Swaps {
     function swap(uint8 adapter, address pool, address tokenIn, address tokenOut, uint256 amountIn)
@@ -68,7 +69,7 @@ contract LyingPool {
 }
 
 /// @notice What a swap believes: what arrived, and nobody's word.
-contract SwapsTest is BasketWorld {
+contract SwapsTest is BasketWorld, Construction {
     Swapper private swapper;
     LyingPool private pool;
     WorldToken private token0;
@@ -103,6 +104,29 @@ contract SwapsTest is BasketWorld {
         _refused(abi.encodeWithSelector(UnexpectedReceipt.selector, address(token1), 499, 500));
     }
 
+    /// @dev What the pool says it sent is no less than nothing: nothing arrived, and nothing is believed.
+    function test_C28_aPoolThatClaimsToHaveTaken_SentNothing() public {
+        pool.tell(1_000, 1, 1_000, -5, 0);
+        assertEq(_swap(), 0);
+    }
+
+    function test_C32_aPoolThatAsksForNothing_IsPaidNothing() public {
+        pool.tell(0, 1, 1_000, 0, 0);
+        assertEq(_swap(), 0);
+        assertEq(token0.balanceOf(address(swapper)), 10_000);
+    }
+
+    /// @dev One raw unit is all fee, and buys nothing: the pool's other delta is 0.
+    function test_swap_OfOneUnitEitherWay() public {
+        token1.mint(address(swapper), 1);
+        uint256 before = token1.balanceOf(v3UsdcWeth);
+        assertEq(swapper.swap(V3, v3UsdcWeth, address(token1), address(token0), 1), 0);
+        assertEq(token1.balanceOf(v3UsdcWeth), before + 1);
+        before = token0.balanceOf(v3UsdcWeth);
+        assertEq(swapper.swap(V3, v3UsdcWeth, address(token0), address(token1), 1), 0);
+        assertEq(token0.balanceOf(v3UsdcWeth), before + 1);
+    }
+
     function test_C32_refuses_ACallbackAfterTheSwap() public {
         pool.tell(1_000, 1, 1_000, 500, 500);
         assertEq(_swap(), 500);
@@ -129,6 +153,21 @@ contract SwapsTest is BasketWorld {
         swapper.swap(V3, address(pool), address(token1), address(token0), 1_000);
     }
 
+    /// @dev A typed error is a selector at least, and none of the compiler's own.
+    function test_C40_passesOrWraps_ByWhatThePoolSays() public {
+        _answered(abi.encodeWithSelector(IGuardErrors.EmptyVault.selector), true);
+        _answered(abi.encodeWithSelector(IGuardErrors.VenueNotAllowed.selector, address(pool)), true);
+        _answered(abi.encodeWithSignature("Panic(uint256)", 0x11), false);
+        _answered(abi.encodeWithSignature("Error(string)", "no"), false);
+        _answered(hex"123456", false);
+        _answered("", false);
+    }
+
+    function _answered(bytes memory reason, bool passes) private {
+        vm.mockCallRevert(address(pool), abi.encodePacked(LyingPool.swap.selector), reason);
+        _refused(passes ? reason : abi.encodeWithSelector(ExternalCallFailed.selector, address(pool), reason));
+    }
+
     /// @dev What the real pools pay is what their own code pays anybody.
     function testFuzz_swap_IsThePools(uint256 amount, bool v2) public {
         amount = bound(amount, 1e6, 10_000_000e6);
@@ -148,11 +187,13 @@ contract SwapsTest is BasketWorld {
     // pools that a guard does not take
 
     function test_guard_RefusesAPoolWithTokensOutOfOrder() public {
-        LyingPool odd = new LyingPool(token1, token0);
+        LyingPool[2] memory odd = [new LyingPool(token1, token0), new LyingPool(token0, token0)];
         GuardSetup memory setup = _guardSetup(_basketTokens());
-        setup.venues[0] = Venue(V3, address(odd));
-        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.VenueTokensUnsorted.selector, address(odd)));
-        new Guard(setup);
+        for (uint256 i; i < 2; ++i) {
+            setup.venues[0] = Venue(V3, address(odd[i]));
+            vm.expectRevert(abi.encodeWithSelector(IGuardErrors.VenueTokensUnsorted.selector, address(odd[i])));
+            this.construct(setup);
+        }
     }
 
     function test_C18_guard_RefusesToTradeWithAnEmptyPool() public {
@@ -162,6 +203,8 @@ contract SwapsTest is BasketWorld {
         pool.drain();
         _refusedLegs(address(pool), V3);
         vm.mockCall(v2UsdcWbtc, abi.encodeWithSignature("getReserves()"), abi.encode(0, 1, 1));
+        _refusedLegs(v2UsdcWbtc, V2);
+        vm.mockCall(v2UsdcWbtc, abi.encodeWithSignature("getReserves()"), abi.encode(1, 0, 1));
         _refusedLegs(v2UsdcWbtc, V2);
     }
 

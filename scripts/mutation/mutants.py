@@ -13,6 +13,13 @@ ARITHMETIC = {"+": "-", "-": "+", "*": "/", "/": "*", "%": "*", "<<": ">>", ">>"
 LOGIC = ("&&", "||")
 ROUNDING = {"Ceil": "Floor", "Floor": "Ceil"}
 COMMUTATIVE = {"min", "max", "mulDiv"}  # mulDiv: its first two
+PASSED_OVER = (
+    "InlineAssembly",
+    "ImportDirective",
+    "StructuredDocumentation",
+    "ElementaryTypeName",
+    "VariableDeclaration",
+)
 DEFAULTS = {"bool": "false", "uint256": "0"}
 
 
@@ -62,17 +69,14 @@ class _Walk:
         self.source, self.file, self.function = source, file, ""
 
     def all(self, node: Any, parent: Node | None = None) -> Iterator[Mutant]:
-        """Of the node and of what is below it, in a function or a modifier; and of constants."""
+        """Of the node and of what is below it, in a function or a modifier."""
         if isinstance(node, list):
             for child in node:
                 yield from self.all(child, parent)
         if not isinstance(node, dict):
             return
         kind = node.get("nodeType", "")
-        if kind in ("InlineAssembly", "ImportDirective", "StructuredDocumentation", "ElementaryTypeName"):
-            return
-        if kind == "VariableDeclaration":
-            yield from self._constant(node)
+        if kind in PASSED_OVER:
             return
         outer = self.function
         if kind in ("FunctionDefinition", "ModifierDefinition"):
@@ -97,18 +101,6 @@ class _Walk:
     def _at(self, start: int, end: int, operator: str, new: str, mode: Mode) -> Mutant:
         old = self.source[start:end].decode()
         return Mutant(self.file, self.function, operator, mode, start, end, old, new)
-
-    # constants
-
-    def _constant(self, node: Node) -> Iterator[Mutant]:
-        value = node.get("value")
-        if not node.get("constant") or not value or not _is_constant(value):
-            return
-        outer, self.function = self.function, node["name"]
-        value_text = self.text(value)
-        for step in ("+", "-"):
-            yield self.make(value, "constant", f"{value_text} {step} 1", "alone")
-        self.function = outer
 
     # functions
 
@@ -181,6 +173,12 @@ class _Walk:
         for number in (int(value) + 1, int(value) - 1):
             if number >= 0:
                 yield self.make(node, "literal", f"{cast}({number})" if cast else str(number))
+
+    def _Identifier(self, node: Node, _: Node) -> Iterator[Mutant]:
+        kind = node["typeDescriptions"]["typeString"]
+        if node["name"].isupper() and kind.startswith(("uint", "int")):  # a constant, wherever declared
+            for step in ("+", "-"):
+                yield self.make(node, "constant", f"{node['name']} {step} 1")
 
     def _MemberAccess(self, node: Node, _: Node) -> Iterator[Mutant]:
         if node["memberName"] in ROUNDING:

@@ -1,7 +1,7 @@
 """All mutants in one run of forge: a test for each, which calls the tests of every suite until one of them fails.
 
-Starting forge, and making a world, costs more than most tests do. Here both happen once. A suite is made while no
-mutant is chosen, so that what only a constructor would show stays alive: that is for a run of its own to say.
+Starting forge, and making a world, costs more than most tests do. Here both happen once. A suite is then made while no
+mutant is chosen, so that what only a constructor would show stays alive: that is for a world made anew to say.
 """
 
 import random
@@ -32,12 +32,20 @@ contract MutantsTest is Test {
         }
     }
 
-    function _open(string memory artefact, bool prepares) private {
+    function _open(string memory artefact, string memory name, bool prepares) private {
         address suite = vm.deployCode(artefact);
         (bool ok,) = suite.call(abi.encodeWithSignature("setUp()"));
-        require(ok || !prepares, artefact);
+        require(ok || !prepares, name);
         suites.push(suite);
         starts.push(vm.getBlockTimestamp());
+    }
+
+    function _tryAnew(uint256 id) private {
+        vm.prevrandao(bytes32(id));
+        delete suites;
+        delete starts;
+        _openAll();
+        _try(id);
     }
 
     function _try(uint256 id) private {
@@ -68,9 +76,15 @@ class Suite:
         return self.artefact.split(":")[1]
 
 
-def source(suites: Sequence[Suite], numbers: Iterable[int], left_out: Collection[str]) -> str:
-    """The driver's text: `test_m0` tries no mutant and must pass. `left_out`: tests that do not run in here."""
-    opened = [f'_open("{suite.artefact}", {str("setUp()" in suite.methods).lower()});' for suite in suites]
+def source(suites: Sequence[Suite], numbers: Iterable[int], left_out: Collection[str], anew: bool) -> str:
+    """The driver's text: `test_m0` tries no mutant and must pass. `left_out`: tests that do not run in here.
+
+    anew: every mutant in a world of its own, which it may already keep from being made.
+    """
+    opened = [
+        f'_open("{suite.artefact}", "{suite.name}.setUp", {str("setUp()" in suite.methods).lower()});'
+        for suite in suites
+    ]
     # The cheap ones first: those that draw nothing.
     called = sorted(
         (bool(types), at, f"{suite.name}.{test}", data)
@@ -78,8 +92,10 @@ def source(suites: Sequence[Suite], numbers: Iterable[int], left_out: Collection
         for test, types, data in _calls(suite)
     )
     cases = [f'cases.push(Case({at}, "{test}", hex"{data}"));' for _, at, test, data in called if test not in left_out]
-    lines = ["    function setUp() public {", *(f"        {line}" for line in (*opened, *cases)), "    }", ""]
-    lines += [f"    function test_m{number}() external {{ _try({number}); }}" for number in (0, *numbers)]
+    lines = ["    function _openAll() private {", *(f"        {line}" for line in opened), "    }", ""]
+    lines += ["    function setUp() public {", *(f"        {line}" for line in ("_openAll();", *cases)), "    }", ""]
+    tried = "_tryAnew" if anew else "_try"
+    lines += [f"    function test_m{number}() external {{ {tried}({number}); }}" for number in (0, *numbers)]
     return HEAD + "\n".join(lines) + "\n}\n"
 
 

@@ -55,6 +55,7 @@ class Project:
 
     def __init__(self, name: str, patterns: Sequence[str], jobs: int = 1) -> None:
         self.folder, self.jobs = PLACE / name, jobs
+        self.left_out: set[str] | None = None  # tests that fail without a mutant in a world made before; not known yet
         (self.folder).mkdir(parents=True, exist_ok=True)
         for link in ("node_modules", "scripts"):
             if not (self.folder / link).is_symlink():
@@ -119,21 +120,25 @@ class Project:
                 found.append(Suite(f"{built.parent.name}:{built.stem}", methods))
         return found
 
-    def drive(self, numbers: Sequence[int]) -> dict[int, Killed]:
-        """The mutants that one run of all tests, in a world made before, already sees."""
-        suites, left_out = self.suites(), set[str]()
-        while True:
-            (self.folder / DRIVER).write_text(driver.source(suites, numbers, left_out))
-            # All tests in one: its gas is theirs together, each of which is bounded in the driver.
-            done = self._forge("test", "-j", str(self.jobs), "--fuzz-runs", "1", "--gas-limit", str(2**60))
-            failures = driver.failures(done.stdout)
-            if 0 not in failures and "test_m0()" in done.stdout:
-                break
-            if failures.get(0) in left_out or 0 not in failures:
-                raise RuntimeError(f"the driver does not run:\n{done.stdout[-3_000:]}{done.stderr[-2_000:]}")
-            left_out.add(failures[0])
+    def drive(self, numbers: Sequence[int], anew: bool) -> dict[int, Killed]:
+        """The mutants that one run of all tests already sees, in a world made before, or in one made anew for each."""
+        if self.left_out is None:
+            self.left_out = set()
+            while reason := self._drive((), False).get(0):
+                self.left_out.add(reason)
+        return {number: Killed(*_split(reason)) for number, reason in self._drive(numbers, anew).items()}
+
+    def _drive(self, numbers: Sequence[int], anew: bool) -> dict[int, str]:
+        """The first test that fails with each mutant, and with none: that is 0."""
+        left_out = self.left_out or set()
+        (self.folder / DRIVER).write_text(driver.source(self.suites(), numbers, left_out, anew))
+        # All tests in one: its gas is theirs together, each of which is bounded in the driver.
+        done = self._forge("test", "-j", str(self.jobs), "--fuzz-runs", "1", "--gas-limit", str(2**60))
         (self.folder / DRIVER).unlink()
-        return {number: Killed(*_split(reason)) for number, reason in failures.items()}
+        failures = driver.failures(done.stdout)
+        if "test_m0()" not in done.stdout or failures.get(0) in left_out or (numbers and 0 in failures):
+            raise RuntimeError(f"the driver does not run:\n{done.stdout[-3_000:]}{done.stderr[-2_000:]}")
+        return failures
 
     def test(self, number: int = 0) -> Killed | None:
         """Runs the tests with this mutant chosen."""

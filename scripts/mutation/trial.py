@@ -38,12 +38,13 @@ def run(project: Project, mutants: Sequence[Mutant], tell: Tell) -> list[Result]
     if failed:
         raise RuntimeError(f"the tests fail without a mutant: {failed.suite}.{failed.test}")
     known = _Killers(project)
-    left = [number for number, mutant in together.items() if not known.of(mutant)]
-    for at in range(0, len(left), CHUNK):
-        seen = project.drive(left[at : at + CHUNK])
-        for number, killed in seen.items():
-            known.keep(together[number], killed)
-        tell(f"{len(seen)} of {len(left[at : at + CHUNK])} seen at once")
+    for anew in (False, True):
+        left = [number for number, mutant in together.items() if not known.of(mutant)]
+        for at in range(0, len(left), CHUNK):
+            seen = project.drive(left[at : at + CHUNK], anew)
+            for number, killed in seen.items():
+                known.keep(together[number], killed)
+            tell(f"{len(seen)} of {len(left[at : at + CHUNK])} seen at once{', each in a new world' if anew else ''}")
     results = []
     for number, mutant in together.items():
         results.append(_tell(Result(mutant, known.of(mutant) or known.keep(mutant, project.test(number))), tell))

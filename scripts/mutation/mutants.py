@@ -1,6 +1,6 @@
 """From the syntax tree of one Solidity file to every mutant of it: one small change, that a test must see."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -53,9 +53,11 @@ def _one_line(text: str) -> str:
     return text or "nothing"
 
 
-def mutants_of(tree: Node, source: bytes, file: str) -> list[Mutant]:
-    """Every mutant of a file, in the order of the text. `tree` is solc's, of exactly this source."""
-    found = sorted(_Walk(source, file).all(tree), key=lambda mutant: (mutant.start, mutant.end, mutant.new))
+def mutants_of(trees: Mapping[str, Node], source: bytes, file: str) -> list[Mutant]:
+    """Every mutant of a file, in the order of the text. `trees` are solc's by file, this one of exactly this source."""
+    found = sorted(
+        _Walk(source, file, trees).all(trees[file]), key=lambda mutant: (mutant.start, mutant.end, mutant.new)
+    )
     seen: dict[str, int] = {}
     named = []
     for mutant in found:
@@ -65,8 +67,11 @@ def mutants_of(tree: Node, source: bytes, file: str) -> list[Mutant]:
 
 
 class _Walk:
-    def __init__(self, source: bytes, file: str) -> None:
+    def __init__(self, source: bytes, file: str, trees: Mapping[str, Node]) -> None:
         self.source, self.file, self.function = source, file, ""
+        functions = [node for tree in trees.values() for node in _nodes(tree, "FunctionDefinition")]
+        self.own = {node["id"] for tree in trees.values() for node in _nodes(tree, "ModifierDefinition")}
+        self.entries = [node for node in functions if "functionSelector" in node]
 
     def all(self, node: Any, parent: Node | None = None) -> Iterator[Mutant]:
         """Of the node and of what is below it, in a function or a modifier."""
@@ -106,7 +111,8 @@ class _Walk:
 
     def _FunctionDefinition(self, node: Node, _: Node) -> Iterator[Mutant]:
         for modifier in node["modifiers"]:
-            if modifier.get("kind") == "modifierInvocation":
+            seen_there = "functionSelector" in node and modifier["modifierName"]["referencedDeclaration"] in self.own
+            if modifier.get("kind") == "modifierInvocation" and not seen_there:
                 yield self.make(modifier, "deleted modifier", "", "alone")
         if not node.get("body") or node["kind"] != "function":
             return
@@ -114,6 +120,15 @@ class _Walk:
         if answer is not None:
             inside = _range(node["body"])[0] + 1
             yield self._at(inside, inside, "early return", answer, "entry")
+
+    def _ModifierDefinition(self, node: Node, _: Node) -> Iterator[Mutant]:
+        """Deleted from one function after the other: there it would need a compilation of its own."""
+        for entry in self.entries:
+            if node["id"] not in [modifier["modifierName"]["referencedDeclaration"] for modifier in entry["modifiers"]]:
+                continue
+            for statement in _nodes(node["body"], "ExpressionStatement"):
+                kept = f"if (msg.sig != 0x{entry['functionSelector']}) {self.text(statement)};"
+                yield self.make(statement, f"deleted modifier of {entry['name']}", kept, "statement")
 
     # statements
 
@@ -199,12 +214,27 @@ class _Walk:
             one, two = (node["arguments"][at]["typeDescriptions"]["typeString"] for at in (i, i + 1))
             if one != two or node["names"] or arguments[i] == arguments[i + 1]:
                 continue
-            swapped = [*arguments[:i], arguments[i + 1], arguments[i], *arguments[i + 2 :]]
-            yield self.make(node, "swapped arguments", f"{callee}({', '.join(swapped)})")
+            swapped = ", ".join([*arguments[:i], arguments[i + 1], arguments[i], *arguments[i + 2 :]])
+            if parent.get("nodeType") == "ExpressionStatement":  # it may have no value to choose from
+                yield self.make(node, "swapped arguments", f"{callee}({swapped});", "statement")
+            else:
+                mode: Mode = "alone" if parent.get("nodeType") == "TryStatement" else "expression"
+                yield self.make(node, "swapped arguments", f"{callee}({swapped})", mode)
 
 
 def _nothing(_: Node, __: Node) -> Iterator[Mutant]:
     return iter(())
+
+
+def _nodes(node: Any, kind: str) -> Iterator[Node]:
+    """The node and what is below it, of this type."""
+    if isinstance(node, dict):
+        if node.get("nodeType") == kind:
+            yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _nodes(child, kind)
 
 
 def _range(node: Node) -> tuple[int, int]:

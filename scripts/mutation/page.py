@@ -11,13 +11,13 @@ from mutation.weakenings import Weakening
 
 PAGE = ROOT / "docs" / "mutants.md"
 REASONS = Path(__file__).with_name("alive.toml")
-HEADING = f"""# Mutants
+HEADING = """# Mutants
 
-Made by `scripts/mutate guard basket leverage range --write`: every contract changed in one small place (a comparison
+Made by `scripts/mutate {groups} --write`: each contract below changed in one small place after the other (a comparison
 moved by one or turned round, an operator or a rounding exchanged, a check or a statement or an event or a modifier
 deleted, an argument swapped, a number one more or less, a function that returns at once), and the first test that sees
-it. Fuzz tests run {FEW} times here, and {MANY} times on what is still alive. A mutant that no test sees is named, with
-the reason why it is no change that matters.
+it. Fuzz tests run {few} times here, and {many} times on what is still alive. A mutant that no test sees is named, with
+the reason why it is no change that matters. Assembly is not changed, nor what a public constant's getter answers.
 """
 
 
@@ -48,7 +48,9 @@ def write(group: str, tests: Sequence[str], results: Sequence[Result]) -> None:
     parts = PAGE.read_text().split("\n## ")[1:] if PAGE.exists() else []
     parts = [part.strip("\n") for part in parts if not part.startswith(f"{group}\n")]
     parts.append(f"{group}\n\n" + _part(tests, results).strip("\n"))
-    PAGE.write_text("\n## ".join([HEADING, *(f"{part}\n" for part in sorted(parts))]))
+    groups = " ".join(sorted(part.partition("\n")[0] for part in parts))
+    heading = HEADING.format(groups=groups, few=FEW, many=MANY)
+    PAGE.write_text("\n## ".join([heading, *(f"{part}\n" for part in sorted(parts))]))
 
 
 def _part(tests: Sequence[str], results: Sequence[Result]) -> str:

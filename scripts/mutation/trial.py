@@ -26,7 +26,7 @@ def find(project: Project, files: Sequence[str]) -> list[Mutant]:
     """All mutants of these files, paths below the root."""
     project.write({})
     trees = project.trees(files)
-    return [mutant for file in files for mutant in mutants_of(trees[file], project.source(file), file)]
+    return [mutant for file in files for mutant in mutants_of(trees, project.source(file), file)]
 
 
 def run(project: Project, mutants: Sequence[Mutant], tell: Tell) -> list[Result]:

@@ -5,7 +5,7 @@ import {Charter} from "../../../contracts/guard/Charter.sol";
 import {Guard} from "../../../contracts/guard/Guard.sol";
 import {Roles} from "../../../contracts/guard/Roles.sol";
 import {IGuardErrors} from "../../../contracts/interfaces/IGuardErrors.sol";
-import {Feed, Limits, Venue} from "../../../contracts/interfaces/IKeeperVault.sol";
+import {Feed, HealthLimits, Limits, Venue} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {GuardSetup, TokenFeed} from "../../../contracts/interfaces/Setup.sol";
 import {WorldFeed} from "../../../contracts/world/WorldFeed.sol";
 import {WorldToken} from "../../../contracts/world/WorldToken.sol";
@@ -236,26 +236,47 @@ contract ConfigurationTest is BasketWorld, Construction {
         }
     }
 
-    /// @dev Both sides of the pool's price are rounded down, the distance up: seen where a unit of price is a basis point.
-    function test_C10_deviation_IsRoundedUpOnce() public {
+    /// @dev The pool's price is rounded down twice, the distance up: seen where a unit of the price is a basis point.
+    function test_C10_deviation_IsExact() public {
+        (Guard fine, address pool) = _fineGuard();
+        fine.requireNear(pool);
+        _away(fine, pool, 2 ** 96 - 1, 2, 0); // 9,999.9… is 9,999, and 9,998.9… is 9,998
+        _away(fine, pool, 2 ** 96 + 2 ** 83, 2, 0); // 10,001.2… is 10,001, and 10,002.2… is 10,002
+        _away(fine, pool, 2 ** 97, 30_000, 0);
+    }
+
+    /// @dev A rescue may meet a pool that is ten percent off, and no farther.
+    function test_C10_deviation_OfARescueHasAHardMaximum() public {
+        (Guard fine, address pool) = _fineGuard();
+        fine.bind();
+        fine.admitRipcord(0, 1e18);
+        // 10,488 units, and times the root again 11,000: the least root that gives so much.
+        vm.mockCall(pool, abi.encodeWithSignature("slot0()"), abi.encode(uint256(11_000) * 2 ** 96 / 10_488 + 1));
+        fine.requireNear(pool);
+        _away(fine, pool, uint256(10_489) * 2 ** 96 / 10_000 + 1, 1_001, 1_000); // 10,489 and 11,001
+    }
+
+    function _away(Guard fine, address pool, uint256 root, uint256 bps, uint256 most) private {
+        vm.mockCall(pool, abi.encodeWithSignature("slot0()"), abi.encode(root));
+        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.DeviationTooLarge.selector, pool, bps, most));
+        fine.requireNear(pool);
+    }
+
+    /// @dev Over one pool of two tokens whose price is 10**4: one unit of it is a basis point.
+    function _fineGuard() private returns (Guard, address) {
         GuardSetup memory setup = _guardSetup(_basketTokens());
         setup.tokens = new address[](2);
         setup.feeds = new TokenFeed[](2);
+        WorldToken[2] memory tokens = [_token("FINE", 24, 1), _token("FINE", 24, 1)];
         for (uint256 i; i < 2; ++i) {
-            WorldToken token = _token("FINE", 24, 1); // priceX is 10**4
-            setup.tokens[i] = address(token);
-            setup.feeds[i] = TokenFeed(address(token), Feed(address(feeds[address(token)]), HEARTBEAT, 0, 2));
+            setup.tokens[i] = address(tokens[i]);
+            setup.feeds[i] = TokenFeed(setup.tokens[i], Feed(address(feeds[setup.tokens[i]]), HEARTBEAT, 0, 2));
         }
-        (address a, address b) = (setup.tokens[0], setup.tokens[1]);
         setup.venues = new Venue[](1);
-        setup.venues[0] = Venue(V3, _poolV3(_deployV3Factory(), WorldToken(a), WorldToken(b), 500, 1));
-        setup.limits.maxDeviationBps = 1;
-        Guard fine = new Guard(setup);
-        fine.requireNear(setup.venues[0].pool);
-        // 10,000 (1 + 2**-13) is 10,001.2, and 10,001 (1 + 2**-13) is 10,002.2.
-        vm.mockCall(setup.venues[0].pool, abi.encodeWithSignature("slot0()"), abi.encode(2 ** 96 + 2 ** 83));
-        vm.expectRevert(abi.encodeWithSelector(IGuardErrors.DeviationTooLarge.selector, setup.venues[0].pool, 2, 1));
-        fine.requireNear(setup.venues[0].pool);
+        setup.venues[0] = Venue(V3, _poolV3(_deployV3Factory(), tokens[0], tokens[1], 500, 1));
+        setup.limits.maxDeviationBps = 0;
+        setup.health = HealthLimits(1.25e18, 3e18, 1.15e18, 1.05e18, 150, 2_500, 50);
+        return (new Guard(setup), setup.venues[0].pool);
     }
 
     /// @dev One bad feed is no price at all; the others' prices are as they are.

@@ -93,6 +93,24 @@ def test_what_two_values_share_is_stored_once(journal: Journal) -> None:
     assert one == CODEC.content_hash(first, POOLS)
 
 
+def test_together_is_all_or_nothing(journal: Journal) -> None:
+    value = State(A, acting=True)
+
+    def fails_late() -> None:
+        with journal.together():
+            journal.blobs.store(value)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails_late()
+    assert _rows(journal, "blobs") == 0
+    with journal.together():
+        key = journal.blobs.store(value)  # it is not taken for stored
+        assert journal.blobs.store(_pool(1)) != key
+    assert _rows(journal, "blobs") == 2
+    assert journal.blobs.load(State, key) == value
+
+
 def test_values_are_compressed(journal: Journal) -> None:
     key = journal.blobs.store(_pool(1))
     with journal._database.reading() as connection:

@@ -1,5 +1,7 @@
 """The durable record: values by content hash, ticks, intents, the past and forecasts; SQLite, or PostgreSQL by URL."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from keeper.codec import MODEL, Codec
@@ -35,6 +37,16 @@ class Journal:
 
     def close(self) -> None:
         self._database.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread writes in the block is on disk once it ends, all of it or nothing. Reads see none of it."""
+        try:
+            with self._database.writing():
+                yield
+        except BaseException:
+            self.blobs.forget()
+            raise
 
 
 def open_journal(url: str, codec: Codec | None = None, *, writer: bool = True) -> Journal:

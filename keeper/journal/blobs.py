@@ -64,13 +64,17 @@ class Blobs:
         except ValueError as error:
             raise Halt(f"the journal's record {key} cannot be read by this version: {error}") from error
 
+    def forget(self) -> None:
+        """Look on the disk again for what is stored: a transaction that stored some of it may have failed."""
+        self._small.clear()
+        self._large.clear()
+
     def sweep(self, connection: Connection) -> int:
         """Deletes values that no tick, no other value and no table of VALUE_TABLES refers to; how many."""
         used_by_ticks = [exists().where(schema.ticks.c[name] == schema.blobs.c.hash) for name in schema.TICK_BLOBS]
         used = (*used_by_ticks, *(exists().where(t.c.value == schema.blobs.c.hash) for t in schema.VALUE_TABLES))
         used_by_blobs = exists().where(schema.blob_parts.c.part == schema.blobs.c.hash)
-        self._small.clear()
-        self._large.clear()
+        self.forget()
         gone = 0
         while True:
             orphans = delete(schema.blobs).where(~used_by_blobs, *(~one for one in used))

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import local
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
@@ -33,6 +34,8 @@ class Database:
         self.name = str(self._file) if self._file is not None else parsed.render_as_string(hide_password=True)
         self._lock: IO[str] | None = None
         self._held: Connection | None = None
+        self._here = local()
+        """The transaction that this thread writes in."""
         if self._file is not None:
             self._prepare(self._file)
         try:
@@ -54,16 +57,27 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that is on disk once the block ends, or not at all. IntegrityError passes through."""
+        """A transaction that is on disk once the block ends, or not at all. IntegrityError passes through.
+
+        Within another one of the same thread it is a part of that one.
+        """
         if not self.writer:
             raise Halt(f"the journal {self.name} was opened to be read; only a running keeper writes it")
+        around: Connection | None = getattr(self._here, "connection", None)
+        if around is not None:
+            yield around
+            return
         options = {"keeper_immediate": True}
         with (
             self._failures(),
             self.engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
-            yield connection
+            self._here.connection = connection
+            try:
+                yield connection
+            finally:
+                self._here.connection = None
 
     def _prepare(self, file: Path) -> None:
         if not self.writer:

@@ -25,6 +25,11 @@ from keeper.units import Address, Hash, Timestamp
 CODEC = Codec(MODEL | CLASSES)
 
 
+def write_block(journal: Journal, history: History) -> None:
+    """Store what all vaults of a block share, ahead of their ticks: by far the largest part of any."""
+    journal.blobs.store(history)
+
+
 def write(journal: Journal, thought: Thought, timings: tuple[tuple[str, float], ...]) -> int:
     """Record the tick and every value it needs to be made again; its id."""
     snapshot, store = thought.history.snapshot, journal.blobs.store

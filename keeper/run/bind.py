@@ -1,7 +1,7 @@
 """A configuration and a node in, everything that must be known before the first snapshot out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from keeper import abi, registry
@@ -44,6 +44,20 @@ class Bound:
     def facts(self, vault: Address) -> VaultFacts:
         return next(v for v in self.vaults if v.address == vault)
 
+    def about(self, vault: Address) -> "Bound":
+        """What concerns one vault: its pools, its market, and the feeds of what it holds and they trade."""
+        facts = self.facts(vault)
+        pools = {pool for _, pool in facts.venues}
+        venues = tuple((adapter, found) for adapter, found in self.venues if found.pool in pools)
+        priced = _priced(facts, venues)
+        return replace(
+            self,
+            vaults=(facts,),
+            venues=venues,
+            markets=tuple(m for m in self.markets if m.pool in facts.extra),
+            feeds=tuple(f for f in self.feeds if f.token in priced),
+        )
+
 
 def bind(node: Node, config: Config) -> Bound:
     """Discover vaults, tokens, feeds, pools and markets at the latest block.
@@ -52,16 +66,15 @@ def bind(node: Node, config: Config) -> Bound:
     """
     head = node.head()
     reader = _Reader(node, head, Lens(lens.LENS, abi.load("KeeperLens").runtime))
-    addresses = [v.address for v in config.vaults]
-    _require_code(node, head, [(f"vault {v.name}", v.address) for v in config.vaults])
-    vaults = [_with_extra(reader, found) for found in reader.each(vault_facts.facts(a) for a in addresses)]
+    named = [(f"vault {v.name}", v.address) for v in config.vaults]
+    found = reader.each_of(named, [vault_facts.facts(v.address) for v in config.vaults])
+    vaults = [_with_extra(reader, one) for one in found]
     for vault in vaults:
         _require_known(vault)
     venues = _venues(reader, vaults)
     priced = {v.address: _priced(v, venues) for v in vaults}
     traded = _distinct(t for held in priced.values() for t in held)
-    _require_code(node, head, [("token", t) for t in traded])
-    tokens = reader.each(erc20.facts(t) for t in traded)
+    tokens = reader.each_of([("token", t) for t in traded], [erc20.facts(t) for t in traded])
     feeds = _feeds(reader, priced)
     markets = _markets(reader, vaults)
     bound_vaults = tuple(vaults)
@@ -92,6 +105,14 @@ class _Reader:
     def each(self, questions: Iterable[Question[T]]) -> list[T]:
         asked = list(questions)
         return ask(self.node, asked, self.head.hash, self.lens) if asked else []
+
+    def each_of(self, named: Sequence[tuple[str, Address]], questions: Sequence[Question[T]]) -> list[T]:
+        """As `each`, of contracts by what they are to the operator: told where one of them is none at all."""
+        try:
+            return self.each(questions)
+        except BadInput:
+            _require_code(self.node, self.head, named)
+            raise
 
 
 def _distinct(items: Iterable[T]) -> list[T]:

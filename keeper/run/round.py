@@ -75,12 +75,27 @@ class Round:
 def agrees(other: Node, bound: Bound, snapshot: Snapshot) -> bool:
     """Whether another provider has the same block, is at most MAX_LAG ahead of it, and reads the same from it.
 
-    The three are asked at once. Raises as `take`, when it does not answer one of them.
+    What `bound` names is read, and may be a part of the snapshot. The three are asked at once. Raises as `take`, when
+    it does not answer one of them.
     """
     asked: tuple[Callable[[], Head | None], ...] = (lambda: other.block_at(snapshot.head.number), other.head)
     with ThreadPoolExecutor(len(asked)) as pool:
         seen, latest = (at_once(pool)(question) for question in asked)
-        same = take(other, bound, snapshot.head) == snapshot
+        same = _is_part(take(other, bound, snapshot.head), snapshot)
         at_height, ahead = seen(), latest()
     same_block = at_height is not None and at_height.hash == snapshot.head.hash
     return same and same_block and ahead is not None and ahead.number <= snapshot.head.number + MAX_LAG
+
+
+def _is_part(seen: Snapshot, snapshot: Snapshot) -> bool:
+    """Whether everything of `seen` is the same in `snapshot`."""
+    return (seen.chain_id, seen.head, seen.native) == (snapshot.chain_id, snapshot.head, snapshot.native) and all(
+        one in those
+        for part, those in (
+            (seen.vaults, snapshot.vaults),
+            (seen.venues, snapshot.venues),
+            (seen.markets, snapshot.markets),
+            (seen.rounds, snapshot.rounds),
+        )
+        for one in part
+    )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from keeper import guard, registry
@@ -38,14 +39,20 @@ class Acting:
 
 
 def act(
-    who: Acting, snapshot: Snapshot, mandate: Mandate, cleared: Cleared, asked: Round, alarm: Callable[[], bool]
+    who: Acting,
+    snapshot: Snapshot,
+    mandate: Mandate,
+    cleared: Cleared,
+    asked: Round,
+    alarm: Callable[[], bool],
+    meanwhile: Callable[[], None],
 ) -> tuple[Outcome, tuple[str, ...]]:
     """Submit and follow; the outcome, and where the chain did something else than predicted.
 
     `asked` is what was asked of the chain besides the rehearsal. An outcome of "sent" or "unknown" is open: nothing but
     a rescue is signed before `settle` has closed it.
-    Housekeeping is followed until `alarm` says that a rescue is needed. Raises Retry when nothing was signed; Halt and
-    BadInput as `chain.submit`.
+    Housekeeping is followed until `alarm` says that a rescue is needed. `meanwhile` is called once it is sent; a Retry
+    of it is passed over. Raises Retry when nothing was signed; Halt and BadInput as `chain.submit`.
     """
     asked.require_witnesses()
     manifest = _manifest(who.bound, snapshot, mandate, cleared)
@@ -59,6 +66,8 @@ def act(
         mandate.lanes,
         asked.account,
     )
+    with suppress(Retry):
+        meanwhile()
     outcome = _follow(who, outcome, (lambda: False) if cleared.approved.plan.urgent else alarm)
     if outcome.status != "done":
         return outcome, ()

@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from types import TracebackType
 
 from keeper import shock
@@ -18,20 +17,17 @@ from keeper.model import (
     Allowed,
     Approved,
     Beliefs,
-    Cleared,
     Head,
-    HealthGoal,
     History,
     Mandate,
     Outcome,
-    Reason,
     Refused,
     Snapshot,
     State,
 )
 from keeper.run import purse as purses
 from keeper.run import record, study
-from keeper.run.act import Acting, act, settle
+from keeper.run.act import Acting, settle
 from keeper.run.bind import Bound, bind
 from keeper.run.dry import dry_run
 from keeper.run.foresight import Foresight
@@ -39,10 +35,10 @@ from keeper.run.holdings import Holding, holdings
 from keeper.run.pull import PullReport, plan_pull, send_pull
 from keeper.run.purse import Purse
 from keeper.run.report import DryRun, Foreseen, Replay, Report
-from keeper.run.round import Round
 from keeper.run.snapshot import outdated, take
 from keeper.run.study import Studies
 from keeper.run.tick import Stopwatch, Thought, decided, think
+from keeper.run.turn import Turn, report_of
 from keeper.run.watch import Watch
 from keeper.units import Address
 from keeper.vaults.reverts import explain
@@ -50,8 +46,6 @@ from keeper.vaults.reverts import explain
 MAX_CLOCK_SKEW_S = 15
 DEEPEST_REORG = 64
 """Blocks: two epochs, after which Ethereum finalizes."""
-OPEN = ("sent", "unknown")
-"""Statuses of an outcome that the chain has not settled."""
 
 
 class Keeper:
@@ -137,7 +131,7 @@ class Keeper:
             with watch.lap("read"):
                 snapshot = self.observe()
         thought = self._think(snapshot, mandate, self.memory, watch)
-        return self._report(thought, None, None, (), watch)
+        return report_of(thought, watch)
 
     def tick(self, live: bool = False, allowed: Allowed = "everything") -> tuple[Report, ...]:
         """Every vault at the latest block, recorded. `live` signs, sends and follows what was cleared and is `allowed`.
@@ -145,34 +139,10 @@ class Keeper:
         Rescues come first, then vaults with a health factor. After an action, which moved the pools, the rest is looked
         at anew; while one is still open, nothing but a rescue is signed. Raises BadInput when live without a signer.
         """
-        if live and self.signer is None:
-            raise BadInput("a live run needs the keeper's key: name key.keystore in the configuration")
-        reports: list[Report] = []
-        waiting = [mandate.name for mandate in self.bound.mandates]
-        snapshot: Snapshot | None = None
-        allowed = allowed if live else "nothing"
-        if allowed == "everything" and self._open():
-            allowed = "rescues"
-        while waiting:
-            watch = Stopwatch()
-            if snapshot is None:
-                with watch.lap("read"):
-                    snapshot = self.observe()
-                with watch.lap("believe"):
-                    self._believe(snapshot)
-                waiting = self._ordered(waiting, snapshot)
-            if live:
-                self._require_fresh(snapshot)
-            report = self._tick(snapshot, self.mandate(waiting.pop(0)), allowed, watch)
-            reports.append(report)
-            if report.outcome is not None:
-                if report.outcome.status in OPEN:
-                    waiting += self._looked_at_before(waiting, reports) if allowed == "everything" else []
-                    allowed = "rescues"
-                snapshot = None
+        reports = Turn(self, live, allowed).run()
         if self._last is not None:
             self._watch.settle(self.journal, self._last)
-        return tuple(reports)
+        return reports
 
     def shock(self, name: str, snapshot: Snapshot | None = None) -> tuple[shock.Struck, ...]:
         """What each shock would do to one vault now, and what the keeper would do there; signs and records nothing."""
@@ -316,16 +286,15 @@ class Keeper:
         seed = random.Random(snapshot.head.hash).getrandbits(63)
         self.foresight.see(snapshot, memory)
         beliefs = self.foresight.beliefs(snapshot.vault(mandate.vault))
-        if self._history is None or self._history.snapshot is not snapshot:
-            self._history = History(snapshot, ())  # one a block: the journal stores it once
-        return think(self.node, self.bound, self._history, state, beliefs, mandate, seed, watch, beside)
+        return think(self.node, self.bound, self._history_of(snapshot), state, beliefs, mandate, seed, watch, beside)
 
     def _believe(self, snapshot: Snapshot) -> None:
         """Brings the beliefs up to the block, and keeps what it adds to the past."""
         rounds, levels = self.foresight.see(snapshot, self.journal)
-        self.journal.past.add_rounds(snapshot.chain_id, rounds)
-        for one in levels:
-            self.journal.past.add_levels(snapshot.chain_id, one)
+        with self.journal.together():
+            self.journal.past.add_rounds(snapshot.chain_id, rounds)
+            for one in levels:
+                self.journal.past.add_levels(snapshot.chain_id, one)
 
     def _open(self) -> bool:
         """Whether an intent of this key is unresolved."""
@@ -335,19 +304,6 @@ class Keeper:
     def _known(self) -> bool:
         """Whether the journal knows the nonce of this key."""
         return self.journal.intents.next_nonce(self.node.chain_id, self.config.key.address) is not None
-
-    def _looked_at_before(self, waiting: list[str], reports: list[Report]) -> list[str]:
-        """Levered vaults to look at once more, since what this tick waited for has become late: none acted in it."""
-        acted = {one.name for one in reports if one.outcome is not None}
-        levered = (mandate.name for mandate in self.bound.mandates if isinstance(mandate.goal, HealthGoal))
-        return [name for name in levered if name not in acted and name not in waiting]
-
-    def _ordered(self, names: list[str], snapshot: Snapshot) -> list[str]:
-        def rank(name: str) -> tuple[bool, bool]:
-            mandate = self.mandate(name)
-            return not snapshot.vault(mandate.vault).urgent(snapshot), not isinstance(mandate.goal, HealthGoal)
-
-        return sorted(names, key=rank)
 
     def _alarm(self, seen: Head) -> Callable[[], bool]:
         """Says of each head after `seen` whether a vault needs a rescue there. Raises Retry when it cannot be read."""
@@ -363,69 +319,18 @@ class Keeper:
 
         return needed
 
-    def _affordable(self, thought: Thought, asked: Round) -> Thought:
-        """K-39: the same, refused when it is housekeeping and the account must keep what it has for rescues."""
-        if not isinstance(thought.cleared, Cleared) or thought.cleared.approved.plan.urgent:
-            return thought
-        if not purses.needed(self.bound.mandates):
-            return thought
-        purse = purses.counted(self.config.key.address, asked.account.balance(), self.config.lanes.urgent)
-        if purse.rescues >= purses.RESERVED:
-            return thought
-        reason = Reason("K-39", f"{thought.mandate.name}: {purse.warning}")
-        return replace(thought, cleared=Refused((reason,), thought.cleared.approved.plan))
+    def _history_of(self, snapshot: Snapshot) -> History:
+        """One a block, so that the journal stores it once."""
+        if self._history is None or self._history.snapshot is not snapshot:
+            self._history = History(snapshot, ())
+        return self._history
 
-    def _tick(self, snapshot: Snapshot, mandate: Mandate, allowed: Allowed, watch: Stopwatch) -> Report:
-        """One vault at one block. From an approved plan to its signature everything is asked in one round trip."""
-        with Round(self.node, self._others, self.bound, snapshot, self.config.key.address) as asked:
-
-            def beside(approved: Approved) -> None:
-                if _may(allowed, approved):
-                    asked.begin(self._known())
-
-            thought = self._think(snapshot, mandate, self.journal, watch, beside)
-            return self._done(thought, asked, allowed, watch)
-
-    def _done(self, thought: Thought, asked: Round, allowed: Allowed, watch: Stopwatch) -> Report:
-        """Recorded and, where it is cleared and `allowed`, acted upon."""
-        snapshot, mandate = thought.history.snapshot, thought.mandate
-        if allowed != "nothing":
-            thought = self._affordable(thought, asked)
-        tick_id = record.write(self.journal, thought, watch.timings)
-        if said := self._watch.note(self.journal, snapshot, mandate, thought.decision):
+    def _write(self, thought: Thought, timings: tuple[tuple[str, float], ...]) -> int:
+        """Records the tick and what is to become of its forecast; its id."""
+        tick_id = record.write(self.journal, thought, timings)
+        if said := self._watch.note(self.journal, thought.history.snapshot, thought.mandate, thought.decision):
             self._said.append(said)
-        outcome: Outcome | None = None
-        differences: tuple[str, ...] = ()
-        cleared = thought.cleared
-        if isinstance(cleared, Cleared) and _may(allowed, cleared.approved):
-            with watch.lap("act"):
-                alarm = self._alarm(snapshot.head)
-                outcome, differences = act(self._acting(), snapshot, mandate, cleared, asked, alarm)
-        return self._report(thought, tick_id, outcome, differences, watch)
-
-    def _report(
-        self,
-        thought: Thought,
-        tick_id: int | None,
-        outcome: Outcome | None,
-        differences: tuple[str, ...],
-        watch: Stopwatch,
-    ) -> Report:
-        return Report(
-            tick_id=tick_id,
-            name=thought.mandate.name,
-            mandate=thought.mandate,
-            snapshot=thought.history.snapshot,
-            decision=thought.decision,
-            cleared=thought.cleared,
-            outcome=outcome,
-            differences=differences,
-            timings=watch.timings,
-        )
-
-
-def _may(allowed: Allowed, approved: Approved) -> bool:
-    return allowed == "everything" or (allowed == "rescues" and approved.plan.urgent)
+        return tick_id
 
 
 def open_keeper(config: Config, signer: Signer | None = None) -> Keeper:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -70,14 +71,14 @@ def think(
 ) -> Thought:
     """Decide for one vault and, when a plan is approved, rehearse it on the node and compare. Nothing is signed.
 
-    `beside` is told of an approved plan before its rehearsal: to ask then what has to be asked of it besides.
+    `beside` is told of an approved plan while its rehearsal is under way: to do then what has to be done besides.
     """
     with watch.lap("decide"):
         decision = decided(history, state, beliefs, mandate, seed)
     cleared: Cleared | Refused | None = None
     if isinstance(decision.verdict, Approved):
-        beside(decision.verdict)
-        with watch.lap("rehearse"):
-            rehearsed = predict_on_node(node, bound, history.snapshot, decision.verdict)
-        cleared = guard.clear(decision.verdict, rehearsed)
+        with watch.lap("rehearse"), ThreadPoolExecutor(1, "rehearsal") as pool:
+            rehearsed = pool.submit(predict_on_node, node, bound, history.snapshot, decision.verdict)
+            beside(decision.verdict)
+            cleared = guard.clear(decision.verdict, rehearsed.result())
     return Thought(history, state, beliefs, mandate, seed, decision, cleared)

@@ -22,7 +22,7 @@ from tests.run.settings import text
 Change = Callable[[dict[str, Any]], dict[str, Any] | None]
 Edit = Callable[[str, dict[str, Any]], dict[str, Any] | None]
 """Method and honest answer in, what is answered out; None hangs up."""
-TIMEOUT_S = 3.0
+TIMEOUT_S = 6.0
 NONE_SIGNED = "1 of the providers agree on block"
 
 
@@ -57,12 +57,9 @@ def between(fallen: RunningWorld, tmp_path: Path) -> Iterator[Callable[..., Keep
         threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
         return servers[-1].url
 
-    def start(first: Edit, second: Edit, unlevered: bool = False) -> Keeper:
+    def start(first: Edit, second: Edit, written: Callable[[str], str] = lambda text: text) -> Keeper:
         urls = f'rpc = ["{provider(first)}", "{provider(second)}"]\nquorum = 2\ntimeout_s = {TIMEOUT_S}'
-        settings = text(fallen).replace(f'rpc = ["{fallen.url}"]', urls)
-        if unlevered:
-            vaults = settings.split("[[vault]]")
-            settings = "[[vault]]".join(part for part in vaults if 'kind = "leverage"' not in part)
+        settings = written(text(fallen).replace(f'rpc = ["{fallen.url}"]', urls))
         key = signer.world_key(WORLD_KEEPER_KEY, lambda: True)
         keepers.append(open_keeper(parse(settings, tmp_path / "keeper.toml", {}), key))
         return keepers[-1]
@@ -100,6 +97,10 @@ def flipped(answer: dict[str, Any]) -> dict[str, Any]:
 
 def block(**changes: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda answer: answer | {"result": answer["result"] | changes}
+
+
+def unlevered(settings: str) -> str:
+    return "[[vault]]".join(part for part in settings.split("[[vault]]") if 'kind = "leverage"' not in part)
 
 
 def nothing_left(answer: dict[str, Any]) -> dict[str, Any]:
@@ -143,6 +144,26 @@ def test_nothing_is_signed_without_the_second_provider(
     refused(between(honest, second), fallen, Retry, NONE_SIGNED)
 
 
+def test_what_rests_is_recorded_though_what_acts_after_it_fails(
+    between: Callable[..., Keeper], fallen: RunningWorld
+) -> None:
+    keeper = between(honest, of("eth_call", flipped), lambda settings: settings.replace("low = 1.5", "low = 1.05"))
+    refused(keeper, fallen, Retry, NONE_SIGNED)
+    ticks = {tick.vault: tick.verdict for tick in keeper.journal.ticks.latest(10)}
+    assert ticks.pop(keeper.mandate("core").vault) == "act"
+    assert ticks.keys() == {keeper.mandate("lever").vault}
+
+
+def test_what_rests_is_recorded_after_what_acts(between: Callable[..., Keeper]) -> None:
+    """Later in the journal, and before the tick is over."""
+    keeper = between(honest, honest, lambda settings: settings.replace("low = 1.5", "low = 1.05"))
+    reports = {report.name: report for report in keeper.tick(live=True)}
+    lever, core = reports["lever"], reports["core"]
+    assert core.outcome is not None
+    assert core.tick_id is not None
+    assert lever.tick_id == core.tick_id + 1
+
+
 def test_both_honest_it_acts(between: Callable[..., Keeper]) -> None:
     report = between(honest, honest).tick(live=True)[0]
     assert report.outcome is not None
@@ -180,11 +201,11 @@ def test_an_account_that_cannot_pay_is_told_after_the_witnesses(
 ) -> None:
     """Without a levered vault, for which gas is saved: that refuses the plan before the witnesses count."""
     poor = of("eth_getBalance", nothing_left)
-    refused(between(poor, of("eth_call", flipped), unlevered=True), fallen, Retry, NONE_SIGNED)
+    refused(between(poor, of("eth_call", flipped), unlevered), fallen, Retry, NONE_SIGNED)
 
 
 def test_an_account_that_cannot_pay_signs_nothing(between: Callable[..., Keeper], fallen: RunningWorld) -> None:
-    refused(between(of("eth_getBalance", nothing_left), honest, unlevered=True), fallen, BadInput, "fund it")
+    refused(between(of("eth_getBalance", nothing_left), honest, unlevered), fallen, BadInput, "fund it")
 
 
 ROUND = {

@@ -1,0 +1,168 @@
+"""Every vault at the latest block: decided, recorded, and acted upon where that is allowed.
+
+From a head to a signature nothing is done that can wait. What does not act is recorded once the transaction of what
+does is on its way; what acts is recorded before it is signed. Nothing is kept back beyond the end of the turn.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from keeper.errors import BadInput
+from keeper.model import Allowed, Approved, Cleared, HealthGoal, Outcome, Reason, Refused, Snapshot
+from keeper.run import purse as purses
+from keeper.run import record
+from keeper.run.act import act
+from keeper.run.report import Report
+from keeper.run.round import Round
+from keeper.run.tick import Stopwatch, Thought
+
+if TYPE_CHECKING:
+    from keeper.run.keeper import Keeper
+
+OPEN = ("sent", "unknown")
+"""Statuses of an outcome that the chain has not settled."""
+
+
+class Turn:
+    """One tick of a keeper; made for one, and run once."""
+
+    def __init__(self, keeper: "Keeper", live: bool, allowed: Allowed) -> None:
+        """Raises BadInput when live without a signer."""
+        if live and keeper.signer is None:
+            raise BadInput("a live run needs the keeper's key: name key.keystore in the configuration")
+        self._keeper, self._live = keeper, live
+        self._allowed: Allowed = allowed if live else "nothing"
+        if self._allowed == "everything" and keeper._open():
+            self._allowed = "rescues"
+        self._reports: list[Report] = []
+        self._waiting = [mandate.name for mandate in keeper.bound.mandates]
+        self._unwritten: dict[int, Thought] = {}
+        """By the number of the report."""
+
+    def run(self) -> tuple[Report, ...]:
+        """Raises as `Keeper.observe` and `run.act.act`."""
+        try:
+            with _without_collecting():
+                self._run()
+        finally:
+            self._write()
+        return tuple(self._reports)
+
+    def _run(self) -> None:
+        keeper = self._keeper
+        snapshot: Snapshot | None = None
+        while self._waiting:
+            watch = Stopwatch()
+            if snapshot is None:
+                with watch.lap("read"):
+                    snapshot = keeper.observe()
+                with watch.lap("believe"):
+                    keeper._believe(snapshot)
+                self._waiting = self._ordered(snapshot)
+            if self._live:
+                keeper._require_fresh(snapshot)
+            outcome = self._vault(snapshot, self._waiting.pop(0), watch)
+            if outcome is not None:
+                if outcome.status in OPEN:
+                    self._waiting += self._looked_at_before() if self._allowed == "everything" else []
+                    self._allowed = "rescues"
+                snapshot = None
+
+    def _vault(self, snapshot: Snapshot, name: str, watch: Stopwatch) -> Outcome | None:
+        """One vault at one block. From an approved plan to its signature everything is asked in one round trip."""
+        keeper, mandate = self._keeper, self._keeper.mandate(name)
+        about = keeper.bound.about(mandate.vault)
+        with Round(keeper.node, keeper._others, about, snapshot, keeper.config.key.address) as asked:
+
+            def beside(approved: Approved) -> None:
+                if self._may(approved):
+                    asked.begin(keeper._known())
+                record.write_block(keeper.journal, keeper._history_of(snapshot))
+
+            thought = keeper._think(snapshot, mandate, keeper.journal, watch, beside)
+            if self._allowed != "nothing":
+                thought = self._affordable(thought, asked)
+            cleared, number = thought.cleared, len(self._reports)
+            self._unwritten[number] = thought
+            self._reports.append(report_of(thought, watch))
+            if not isinstance(cleared, Cleared) or not self._may(cleared.approved):
+                return None
+            self._write(number)
+            with watch.lap("act"):
+                alarm = keeper._alarm(snapshot.head)
+                outcome, differences = act(keeper._acting(), snapshot, mandate, cleared, asked, alarm, self._write)
+        done = self._reports[number]
+        self._reports[number] = replace(done, outcome=outcome, differences=differences, timings=watch.timings)
+        return outcome
+
+    def _write(self, only: int | None = None) -> None:
+        """Records what is not recorded yet, or one of them; all at once or nothing."""
+        keeper, numbers = self._keeper, [n for n in self._unwritten if only in (None, n)]
+        if not numbers:
+            return
+        with keeper.journal.together():
+            found = {n: keeper._write(self._unwritten[n], self._reports[n].timings) for n in numbers}
+        for number, tick_id in found.items():
+            self._reports[number] = replace(self._reports[number], tick_id=tick_id)
+            del self._unwritten[number]
+
+    def _may(self, approved: Approved) -> bool:
+        return self._allowed == "everything" or (self._allowed == "rescues" and approved.plan.urgent)
+
+    def _affordable(self, thought: Thought, asked: Round) -> Thought:
+        """K-39: the same, refused when it is housekeeping and the account must keep what it has for rescues."""
+        keeper = self._keeper
+        if not isinstance(thought.cleared, Cleared) or thought.cleared.approved.plan.urgent:
+            return thought
+        if not purses.needed(keeper.bound.mandates):
+            return thought
+        purse = purses.counted(keeper.config.key.address, asked.account.balance(), keeper.config.lanes.urgent)
+        if purse.rescues >= purses.RESERVED:
+            return thought
+        reason = Reason("K-39", f"{thought.mandate.name}: {purse.warning}")
+        return replace(thought, cleared=Refused((reason,), thought.cleared.approved.plan))
+
+    def _ordered(self, snapshot: Snapshot) -> list[str]:
+        """Rescues first, then vaults with a health factor."""
+
+        def rank(name: str) -> tuple[bool, bool]:
+            mandate = self._keeper.mandate(name)
+            return not snapshot.vault(mandate.vault).urgent(snapshot), not isinstance(mandate.goal, HealthGoal)
+
+        return sorted(self._waiting, key=rank)
+
+    def _looked_at_before(self) -> list[str]:
+        """Levered vaults to look at once more, since what this turn waited for has become late: none acted in it."""
+        acted = {one.name for one in self._reports if one.outcome is not None}
+        levered = (m.name for m in self._keeper.bound.mandates if isinstance(m.goal, HealthGoal))
+        return [name for name in levered if name not in acted and name not in self._waiting]
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Python's cyclic collector waits: a tenth of a second of it is longer than a plan and its signature take."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def report_of(thought: Thought, watch: Stopwatch) -> Report:
+    """Of a decision that was not recorded, nor acted upon."""
+    return Report(
+        tick_id=None,
+        name=thought.mandate.name,
+        mandate=thought.mandate,
+        snapshot=thought.history.snapshot,
+        decision=thought.decision,
+        cleared=thought.cleared,
+        outcome=None,
+        differences=(),
+        timings=watch.timings,
+    )

@@ -18,12 +18,14 @@ contract BasketCampaign is ShareVerbs, BasketWorld {
     function open(World world_) external {
         _openBasket();
         _fillBasket();
-        _begin(world_);
+        _begin(world_, 12);
         this.rebalance(0);
     }
 
     function verbs() external pure virtual returns (string[] memory) {
-        return vm.split(string.concat(COMMON_VERBS, SHARE_VERBS, " join(uint256,uint256)"), " ");
+        return vm.split(
+            string.concat(COMMON_VERBS, SHARE_VERBS, " join(uint256,uint256) sandwich(uint256,uint256,uint256)"), " "
+        );
     }
 
     // the kind
@@ -153,6 +155,34 @@ contract BasketCampaign is ShareVerbs, BasketWorld {
         }
         if (most <= 0 || least >= 0) return (0, 1, 0);
         worth = Math.min(uint256(most), uint256(-least));
+    }
+
+    /// @notice The vault trades in a pool that somebody leaned on, against it or for it, about as dearly as it may; now and
+    /// then over and over. Then the pools come back.
+    function sandwich(uint256 which, uint256 size, uint256 lean) public verb {
+        _cooled();
+        if (!stolen && which % 2 != 0) return this.sandwiched(which >> 8, size, lean);
+        for (uint256 i; i < 6; ++i) {
+            try this.sandwiched(which >> 8, size + i, lean) {} catch {}
+            _cooled();
+        }
+    }
+
+    function sandwiched(uint256 which, uint256 size, uint256 lean) external {
+        require(msg.sender == address(this), "a campaign's own");
+        (address pool, bool v2) = _poolAt(which % 3);
+        bool first = size % 2 == 0;
+        _lean(pool, v2, WorldToken(_sideOf(pool, first == (stolen || lean % 3 != 0))), (lean >> 8) % 10_000);
+        Leg[] memory legs = _legs(_dear(pool, v2, WorldToken(_sideOf(pool, first)), 1 + (size >> 8) % 800));
+        Order memory order = _order();
+        _action(keeper, abi.encodeCall(IBasketVault.rebalance, (order, legs)), order, legs);
+        _toTruth();
+    }
+
+    /// @dev Sells so many thousandths of a holding.
+    function _dear(address pool, bool v2, WorldToken tokenIn, uint256 permille) private view returns (Leg memory) {
+        uint256 held = vault.holdings()[tokenIn == usdc ? 0 : tokenIn == weth ? 1 : 2];
+        return _leg(v2 ? V2 : V3, pool, tokenIn, held * permille / 1_000);
     }
 
     /// @notice What a broken planner or a thief might send.

@@ -78,7 +78,9 @@ library Law {
     // stolen keys
 
     string internal constant T1 =
-        "T-1 at true prices a thief takes B (1 + T / day) and the feeds' deviation of what he turned over, no more (C-8)";
+        "T-1 at true prices a thief takes besides what the feeds are off, times what he turned over or moved as a range (C-8)";
+    string internal constant T2 =
+        "T-2 at the feeds' prices a thief takes at most B (1 + T / day), and B_urgent (1 + T / day) of a levered vault (C-8)";
 
     // baskets
 

@@ -24,12 +24,13 @@ contract RangeCampaign is UserVerbs, RangeWorld {
     function open(World world_) external {
         _openRange();
         _fillRange();
-        _begin(world_);
+        _begin(world_, 12);
         this.rebalance(0, 0);
     }
 
-    function verbs() external pure returns (string[] memory) {
-        string memory own = " join(uint256,uint256) leave(uint256,uint256) shove(uint256) addTo(uint256)";
+    function verbs() external pure virtual returns (string[] memory) {
+        string memory own = " join(uint256,uint256) leave(uint256,uint256) shove(uint256) addTo(uint256)"
+            " bleed(uint256,uint256,uint256)";
         string memory common = vm.replace(COMMON_VERBS, "rebalance(uint256)", "rebalance(uint256,uint256)");
         return vm.split(string.concat(common, own), " ");
     }
@@ -89,7 +90,7 @@ contract RangeCampaign is UserVerbs, RangeWorld {
         return Math.sqrt(Math.mulDiv(p0, 1 << 192, p1));
     }
 
-    function _requireKind() internal view override {
+    function _requireKind() internal view virtual override {
         uint256 sum = vault.balanceOf(alice) + vault.balanceOf(bob) + vault.balanceOf(carol);
         assertEq(sum, vault.totalSupply(), Law.S1);
         (int24 lower, int24 upper, uint128 liquidity) = vault.range();
@@ -140,9 +141,35 @@ contract RangeCampaign is UserVerbs, RangeWorld {
 
     function _leaveAs(address who, uint256 shares, uint256[] memory prices, bool priced) private {
         uint256[2] memory locked = vault.lockedFees();
+        Leaving memory before = _leaving(who);
         _visit(who, abi.encodeCall(RangeVault.redeemInKind, (shares, who, who, new uint256[](2))), prices, priced);
         uint256[2] memory still = vault.lockedFees();
         _note(still[0] >= locked[0] && still[1] >= locked[1], Law.RG4);
+        _requireLocked(who, before, locked);
+    }
+
+    /// @dev What is idle, the fees not yet collected with it, and what the leaver has.
+    struct Leaving {
+        uint256 supply;
+        uint256[2] idle;
+        uint256[] wallet;
+    }
+
+    function _leaving(address who) private view returns (Leaving memory leaving) {
+        (uint256[] memory held, uint256[2] memory fees) = (vault.holdings(), vault.fees());
+        leaving.idle = [held[0] + fees[0], held[1] + fees[1]];
+        (leaving.supply, leaving.wallet) = (_supply(), _wallet(who));
+    }
+
+    /// @dev Who is paid anything leaves his part of the locked fees behind.
+    function _requireLocked(address who, Leaving memory before, uint256[2] memory locked) private {
+        (uint256[] memory held, uint256[] memory wallet) = (vault.holdings(), _wallet(who));
+        uint256 left = _supply();
+        for (uint256 i; i < 2; ++i) {
+            if (wallet[i] == before.wallet[i]) continue;
+            uint256 least = before.idle[i] * left + locked[i] * (before.supply - left);
+            _note((held[i] + 1) * before.supply >= least, Law.RG4);
+        }
     }
 
     function _leaveInKind(uint256 permille, uint256[] memory prices) internal override {
@@ -251,6 +278,29 @@ contract RangeCampaign is UserVerbs, RangeWorld {
             return _legs(_leg(V2, v2UsdcLink, usdc, amount), _leg(V3, v3LinkWeth, link, type(uint256).max));
         }
         return _legs(_leg(V3, address(pool), from, amount));
+    }
+
+    /// @notice The vault is moved while somebody leans on its pool, into ranges about as narrow and as wide as there may be,
+    /// now and then over and over. Then the pools come back.
+    function bleed(uint256 how, uint256 shape, uint256 lean) public verb {
+        _cooled();
+        if (!stolen && how % 4 != 0) return this.bled(how >> 8, shape, lean);
+        for (uint256 i; i < 4; ++i) {
+            try this.bled(how >> 8, shape + i, lean) {} catch {}
+            _cooled();
+        }
+    }
+
+    function bled(uint256 how, uint256 shape, uint256 lean) external {
+        require(msg.sender == address(this), "a campaign's own");
+        _lean(address(pool), false, WorldToken(_sideOf(address(pool), lean % 2 == 0)), (lean >> 8) % 10_000);
+        Leg[] memory legs = how % 3 == 0 ? _swap(how) : _noLegs();
+        uint256 more = shape >> 8;
+        uint256 half = shape % 3 == 0 ? 90 + more % 30 : shape % 3 == 1 ? 9_950 + more % 80 : 100 + more % 2_000;
+        RangeMove memory move = _around(int24(int256(half)), int24(int256((how >> 32) % 80)) - 40);
+        Order memory order = _order();
+        _action(keeper, abi.encodeCall(IRangeVault.rebalance, (order, legs, move)), order, legs);
+        _toTruth();
     }
 
     /// @notice What a broken planner or a thief might send.

@@ -1,52 +1,32 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IPairV2, IPoolV3} from "../../../contracts/interfaces/External.sol";
-import {Leg, Limits, Order, Venue} from "../../../contracts/interfaces/IKeeperVault.sol";
+import {Limits, Venue} from "../../../contracts/interfaces/IKeeperVault.sol";
 import {IGuardErrors} from "../../../contracts/interfaces/IGuardErrors.sol";
 import {Charter} from "../../../contracts/guard/Charter.sol";
 import {Roles} from "../../../contracts/guard/Roles.sol";
 import {WorldFeed} from "../../../contracts/world/WorldFeed.sol";
 import {WorldToken} from "../../../contracts/world/WorldToken.sol";
-import {Campaign, World} from "./Campaign.sol";
+import {Actions} from "./Actions.sol";
+import {World} from "./Campaign.sol";
 import {Law} from "./Law.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
-/// @notice What every vault lives through: trades by others, rounds, time, gifts; what its curator, sentinel and owner
-/// do; and what is asked of every action of its keeper.
-abstract contract Verbs is Campaign {
-    uint256 private constant X = 1e36;
+/// @notice What every vault lives through: trades by others, rounds, time, gifts; and what its curator, sentinel and owner
+/// do.
+abstract contract Verbs is Actions {
     string internal constant COMMON_VERBS = "comeAndGo(uint256,uint256) flash(uint256,uint256) rebalance(uint256)"
         " garbage(uint256,uint256) replay() trade(uint256,uint256,uint256) arbitrage() round(uint256,uint256,uint256)"
         " wait_(uint256) gift(uint256,uint256,uint256) tighten(uint256,uint256) widen(uint256,uint256)"
         " dismiss(uint256,uint256) blackout(uint256,uint256,uint256)";
 
-    /// @dev Whether the action under way is urgent: it has rules of its own.
-    bool internal rescuing;
-    uint256 internal rescueLost;
-    /// @dev The last order that executed, as it was sent.
-    bytes private _executed;
     /// @dev A submitted widening, and when it may be made.
     bytes private _submitted;
     uint256 private _submittedAt;
     Limits private _wider;
 
-    struct Before {
-        uint256[] prices;
-        uint256 nav;
-        uint256 gross;
-        uint256 supply;
-        uint256[4] total;
-        uint64 epoch;
-        bytes32 stateHash;
-        uint256 kind;
-    }
-
     // the kind's own
 
-    /// @dev Something of the kind to be compared before and after an action.
-    function _kindBefore(uint256[] memory prices) internal view virtual returns (uint256);
-    function _requireAction(Before memory before, uint256[] memory prices, bytes calldata data) internal virtual;
     /// @dev An action that would be good if the vault were open.
     function _goodAction() internal virtual returns (bytes memory data);
     /// @dev Leaves in kind with so many thousandths of somebody's shares.
@@ -54,128 +34,7 @@ abstract contract Verbs is Campaign {
     /// @dev What else must be closed while paused or without a price.
     function _requireClosed(bool paused) internal virtual;
 
-    // an action
-
-    /// @dev Sends an action and asks of it what every action owes; reverts with the vault's refusal.
-    function _action(address caller, bytes memory data, Order memory order, Leg[] memory legs) internal {
-        this.act(caller, data, order, legs);
-    }
-
-    function act(address caller, bytes calldata data, Order calldata order, Leg[] calldata legs) external {
-        require(msg.sender == address(this), "a campaign's own");
-        Before memory before = _before();
-        (bool ok, bytes memory reason) = _call(caller, data);
-        if (!ok) return _refused(reason);
-        ++epochs;
-        _requireOrder(caller, order, before);
-        _requireCosts(before, order);
-        _requireSold(before, legs);
-        _requireNearPools(legs);
-        for (uint256 i; i < 4; ++i) {
-            _note(_totals()[i] == before.total[i], Law.A6);
-        }
-        _requireAction(before, before.prices, data);
-        if (!rescuing) lastActionAt = vm.getBlockTimestamp();
-        _executed = data;
-    }
-
-    function _before() private returns (Before memory before) {
-        before.prices = _prices();
-        _peak(before.prices);
-        uint256 owed;
-        (before.gross, owed) = _worthAt(before.prices);
-        before.nav = before.gross - owed;
-        (before.supply, before.epoch, before.total) = (_supply(), _law().epoch(), _totals());
-        (before.stateHash, before.kind) = (_kept().stateHash(), _kindBefore(before.prices));
-    }
-
-    function _requireOrder(address caller, Order calldata order, Before memory before) private {
-        uint256 timestamp = vm.getBlockTimestamp();
-        _note(caller == keeper, Law.K10);
-        _note(order.deadline >= timestamp && order.deadline <= timestamp + 600, Law.K5);
-        _note(order.expectedEpoch == before.epoch && _law().epoch() == before.epoch + 1, Law.K7);
-        _note(order.expectedStateHash == 0 || order.expectedStateHash == before.stateHash, Law.K14);
-        if (rescuing) return;
-        _note(lastActionAt == 0 || timestamp >= lastActionAt + allowed.cooldown, Law.K4);
-        _note(_law().lastActionAt() == timestamp, Law.K4);
-    }
-
-    function _requireCosts(Before memory before, Order calldata order) private {
-        uint256 nav = _navAt(before.prices);
-        (uint256 loss, uint256 gain) = (Math.saturatingSub(before.nav, nav), Math.saturatingSub(nav, before.nav));
-        _note(rescuing || loss <= before.nav * allowed.maxLossBps / BPS + _dust(), Law.K1);
-        _note(rescuing || gain <= before.nav * allowed.maxGainBps / BPS + _dust(), Law.K2);
-        _note(nav + _dust() >= order.minNavAfter, Law.K9);
-        (lost, gained) = (lost + loss, gained + gain);
-        if (rescuing) rescueLost += loss;
-        else lostX += Math.mulDiv(loss, X, before.supply, Math.Rounding.Ceil);
-        _peak(before.prices);
-    }
-
-    function _requireSold(Before memory before, Leg[] calldata legs) private {
-        if (rescuing) return;
-        uint256 sold;
-        WorldToken[] memory tokens = _held();
-        for (uint256 i; i < legs.length; ++i) {
-            for (uint256 j; j < tokens.length; ++j) {
-                if (legs[i].tokenIn != address(tokens[j])) continue;
-                sold += Math.mulDiv(legs[i].amountIn, before.prices[j], before.prices[0]);
-            }
-        }
-        _note(sold <= before.gross * allowed.maxTurnoverBps / BPS + _dust(), Law.K3);
-        soldX += Math.mulDiv(sold, X, before.supply, Math.Rounding.Ceil);
-    }
-
-    function _requireNearPools(Leg[] calldata legs) private {
-        for (uint256 i; i < legs.length; ++i) {
-            _note(_deviationBps(legs[i].pool) <= (rescuing ? 1_000 : allowed.maxDeviationBps), Law.K8);
-        }
-    }
-
-    /// @dev Of the four tokens: what the vault, the pools and the lender have together.
-    function _totals() private view returns (uint256[4] memory totals) {
-        address[] memory places = _allPlaces();
-        WorldToken[4] memory all = [usdc, weth, wbtc, link];
-        for (uint256 i; i < 4; ++i) {
-            totals[i] = all[i].balanceOf(address(_kept()));
-            for (uint256 j; j < places.length; ++j) {
-                totals[i] += all[i].balanceOf(places[j]);
-            }
-        }
-    }
-
-    /// @dev |pool price / oracle price - 1|, bps, rounded down.
-    function _deviationBps(address pool) internal view returns (uint256) {
-        (WorldToken t0, WorldToken t1) = (WorldToken(IPairV2(pool).token0()), WorldToken(IPairV2(pool).token1()));
-        uint256 ppb; // pool price over oracle price, times 1e9
-        if (pool == v2UsdcWbtc || pool == v2UsdcLink) {
-            (uint256 r0, uint256 r1,) = IPairV2(pool).getReserves();
-            ppb = Math.mulDiv(r1 * _priceX(t1), 1e9, r0 * _priceX(t0));
-        } else {
-            uint256 root = IPoolV3(pool).slot0();
-            ppb = Math.mulDiv(Math.mulDiv(root, root, 1 << 96), 1e9 * _priceX(t1) / 1e9, 1 << 96) * 1e9 / _priceX(t0);
-        }
-        return (ppb > 1e9 ? ppb - 1e9 : 1e9 - ppb) / 1e5;
-    }
-
-    /// @notice The last order that executed is sent again.
-    function replay() external verb {
-        if (_executed.length == 0) return;
-        if (vm.getBlockTimestamp() < lastActionAt + 600) _cooled(); // neither too early nor, if it can be, too late
-        (bool ok,) = _call(keeper, _executed);
-        _note(!ok, Law.K6);
-    }
-
     // others
-
-    function _poolAt(uint256 which) internal view returns (address pool, bool v2) {
-        address[5] memory pools = [v3UsdcWeth, v2UsdcWbtc, v3WbtcWeth, v2UsdcLink, v3LinkWeth];
-        return (pools[which % 5], which % 5 == 1 || which % 5 == 3);
-    }
-
-    function _sideOf(address pool, bool first) internal view returns (address) {
-        return first ? IPoolV3(pool).token0() : IPoolV3(pool).token1();
-    }
 
     /// @notice Somebody trades in one of the pools.
     function trade(uint256 which, uint256 side, uint256 dollars) external verb {
@@ -193,24 +52,6 @@ abstract contract Verbs is Campaign {
         _unmoved(Law.A8);
         _toTruth();
         _requireUnmoved(0);
-    }
-
-    function _toTruth() internal {
-        for (uint256 i; i < 5; ++i) {
-            (address pool, bool v2) = _poolAt(i);
-            (WorldToken t0, WorldToken t1) = (WorldToken(IPairV2(pool).token0()), WorldToken(IPairV2(pool).token1()));
-            if (v2) _toPriceV2(pool, t0, t1);
-            else _toRoot(pool, uint160(Math.sqrt(Math.mulDiv(_trueX(t0), 1 << 192, _trueX(t1)))));
-        }
-    }
-
-    /// @dev The product stays, nearly: in = sqrt(product * price ratio) - reserve.
-    function _toPriceV2(address pair, WorldToken t0, WorldToken t1) private {
-        (uint256 r0, uint256 r1,) = IPairV2(pair).getReserves();
-        uint256 want0 = Math.sqrt(Math.mulDiv(r0 * r1, _trueX(t1), _trueX(t0)));
-        if (want0 > r0 + r0 / 1e6) return _pushV2(pair, t0, (want0 - r0) * 1000 / 997);
-        uint256 want1 = r0 * r1 / want0;
-        if (want1 > r1 + r1 / 1e6) _pushV2(pair, t1, (want1 - r1) * 1000 / 997);
     }
 
     /// @notice A feed round, and the pools follow; in the world of still prices the same answer again, and where the
@@ -247,7 +88,7 @@ abstract contract Verbs is Campaign {
     function wait_(uint256 seconds_) external verb {
         _unmoved(Law.A9);
         uint256 elapsed = _bound(seconds_, 1, seconds_ % 8 == 0 ? 2 * PERIOD : 7_200);
-        _pass(elapsed);
+        _elapse(elapsed);
         _requireUnmoved(_erosion(elapsed));
     }
 
@@ -282,19 +123,6 @@ abstract contract Verbs is Campaign {
         byOthers += int256(nav) - int256(_navThen);
     }
 
-    /// @dev Time inside another verb.
-    function _idle(uint256 elapsed) internal {
-        uint256 before = _kept().nav();
-        _pass(elapsed);
-        byOthers += int256(_kept().nav()) - int256(before);
-    }
-
-    /// @dev Until the keeper may act again.
-    function _cooled() internal {
-        uint256 until = lastActionAt + allowed.cooldown;
-        if (vm.getBlockTimestamp() < until) _idle(until - vm.getBlockTimestamp());
-    }
-
     // curator, sentinel, owner
 
     /// @notice The curator narrows one limit, at once.
@@ -302,9 +130,9 @@ abstract contract Verbs is Campaign {
         Limits memory next = allowed;
         uint256 part = _bound(permille, 700, 1_000);
         which %= 7;
-        if (which == 0) next.maxLossBps = _part(next.maxLossBps, part, 10);
-        else if (which == 1) next.maxGainBps = _part(next.maxGainBps, part, 20);
-        else if (which == 2) next.dailyLossBps = _part(next.dailyLossBps, part, 40);
+        if (which == 0) next.maxLossBps = _part(next.maxLossBps, part, capBps * 2 / 3);
+        else if (which == 1) next.maxGainBps = _part(next.maxGainBps, part, capBps / 4);
+        else if (which == 2) next.dailyLossBps = _part(next.dailyLossBps, part, capBps * 2);
         else if (which == 3) next.maxDeviationBps = _part(next.maxDeviationBps, part, 60);
         else if (which == 4) next.maxTurnoverBps = _part(next.maxTurnoverBps, part, 500);
         else if (which == 5) next.dailyTurnoverBps = _part(next.dailyTurnoverBps, part, 2_000);
@@ -325,7 +153,9 @@ abstract contract Verbs is Campaign {
         if (elapsed % 2 == 0) _idle(_bound(elapsed, 1, PERIOD));
         bool waited = vm.getBlockTimestamp() >= _submittedAt + PERIOD;
         (bool ok, bytes memory reason) = _callAt(address(_law()), curator, _submitted);
-        _note(ok == waited || bytes4(reason) == IGuardErrors.LimitTooWide.selector, Law.R1);
+        bool tooWide = bytes4(reason) == IGuardErrors.LimitTooWide.selector;
+        _note(ok == waited || tooWide, Law.R1);
+        if (tooWide) _submittedAt = 0;
         if (!ok) return;
         ++epochs;
         (allowed, _submittedAt) = (_wider, 0);
@@ -341,11 +171,11 @@ abstract contract Verbs is Campaign {
 
     function _submit(uint256 seed) private {
         Limits memory next = allowed;
-        next.maxLossBps = uint16(20 + seed % 60);
-        next.dailyLossBps = uint16(80 + (seed >> 16) % 120);
+        next.maxLossBps = uint16(capBps * (50 + seed % 150) / 100);
+        next.dailyLossBps = uint16(capBps * (250 + (seed >> 16) % 150) / 100);
         next.maxTurnoverBps = uint16(1_500 + (seed >> 32) % 2_000);
         next.dailyTurnoverBps = uint16(6_000 + (seed >> 48) % 6_000);
-        (next.maxGainBps, next.maxDeviationBps) = (100, 100);
+        (next.maxGainBps, next.maxDeviationBps) = (capBps / 2, (seed >> 80) % 4 == 0 ? 1_001 : 100);
         next.cooldown = 300 - uint32((seed >> 64) % 200);
         bytes memory data = abi.encodeCall(Charter.setLimits, (next));
         (bool ok,) = _callAt(address(_law()), curator, data);

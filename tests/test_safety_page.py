@@ -1,6 +1,7 @@
 """docs/safety.md: every promise has its row, and whatever a row or a link points at is there."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,14 @@ def test_every_sentence_stands_in_the_rows_of_its_promises() -> None:
     for sentence, promises in re.findall(r'"([A-Z]+-\d+) [^"]*\((C-\d+(?:, C-\d+)*)\)"', law):
         for promise in promises.split(", "):
             assert f"`{sentence}`" in ROWS[promise], f"{promise} does not cite {sentence}"
+
+
+def test_the_page_of_what_breaks_a_sentence_is_of_this_law() -> None:
+    """Every sentence stands there, and each weakening named is one of that sentence that can be replayed."""
+    rows = re.findall(r"^\| ([A-Z]+-\d+) .*? \| ([\w-]*) ?\|", (ROOT / "docs/sentences.md").read_text(), re.MULTILINE)
+    assert list(dict.fromkeys(sentence for sentence, _ in rows)) == list(SENTENCES.values())
+    known = tomllib.loads((ROOT / "scripts/mutation/sentences.toml").read_text())
+    assert all(known[name]["sentence"] == sentence for sentence, name in rows if name)
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", PAGE))))

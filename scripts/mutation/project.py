@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mutation import driver
@@ -161,11 +162,24 @@ class Project:
                 return Killed(suite, test[1])
         raise RuntimeError(f"forge failed, but no test did:\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}")
 
-    def _forge(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def campaign(self, test: str, seed: int) -> str | None:
+        """The id of the sentence that an invariant test says is broken, None if it is green."""
+        shutil.rmtree(self.folder / "cache/invariant", ignore_errors=True)  # what failed before is not tried again
+        settings = {"FOUNDRY_FUZZ_SEED": hex(seed), "FOUNDRY_INVARIANT_SHRINK_RUN_LIMIT": "0"}
+        done = self._forge("test", "--match-test", rf"^{test}\(", settings=settings)
+        if broken := re.search(r"\[FAIL: (?:.*: )?([A-Z]+-\d+) ", done.stdout):
+            return broken[1]
+        if done.returncode or "1 passed" not in done.stdout:
+            raise RuntimeError(f"{test} does not run:\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}")
+        return None
+
+    def _forge(
+        self, *arguments: str, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [ROOT / "scripts/forge", *arguments],
             cwd=self.folder,
-            env=os.environ | SETTINGS,
+            env=os.environ | SETTINGS | dict(settings),
             capture_output=True,
             text=True,
             check=False,

@@ -1,6 +1,7 @@
 """A vault, the problem it poses, and the block it was seen in."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from keeper.model.chain import GuardState, Head, Limits, Market, Rescue, Round, Token, Venue
@@ -178,7 +179,7 @@ class Vault(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """One block, by hash, as far as the watched vaults need it."""
 
@@ -192,17 +193,29 @@ class Snapshot:
     native: Round
     """The gas token's price; `native.token` is the zero address."""
 
+    @cached_property
+    def _vaults(self) -> dict[Address, Vault]:
+        return {v.address: v for v in self.vaults}
+
+    @cached_property
+    def _venues(self) -> dict[Address, Venue]:
+        return {v.pool: v for v in self.venues}
+
+    @cached_property
+    def _rounds(self) -> dict[Address, Round]:
+        return {r.token: r for r in self.rounds}
+
     def vault(self, address: Address) -> Vault:
-        return next(v for v in self.vaults if v.address == address)
+        return self._vaults[address]
 
     def venue(self, pool: Address) -> Venue:
-        return next(v for v in self.venues if v.pool == pool)
+        return self._venues[pool]
 
     def market(self, pool: Address) -> Market:
         return next(m for m in self.markets if m.pool == pool)
 
     def round(self, token: Address) -> Round:
-        return next(r for r in self.rounds if r.token == token)
+        return self._rounds[token]
 
     def token(self, address: Address) -> Token:
         return next(t for t in self.tokens if t.address == address)

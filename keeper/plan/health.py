@@ -80,7 +80,8 @@ def plan_health(
 
     def consider(target: float, name: str) -> None:
         try:
-            trials.append(_try(problem, target, name, market, bounds))
+            used = trials[0].trades.used[:-1] if trials else ()  # what is traded is always searched for anew
+            trials.append(_try(problem, target, name, market, bounds, used))
         except (Unquotable, ValueError) as error:
             if isinstance(error, Capped):
                 told.append(capped(mandate, error))
@@ -148,10 +149,17 @@ def _goals(
     return tuple((goal, f"health factor to {goal:.3f} ({name})") for goal, name in chosen)
 
 
-def _try(problem: HealthProblem, target: float, name: str, market: Market, bounds: Bounds) -> _Tried:
+def _try(
+    problem: HealthProblem,
+    target: float,
+    name: str,
+    market: Market,
+    bounds: Bounds,
+    used: tuple[Pools, ...] = (),
+) -> _Tried:
     collateral, debt = _values(problem)
     lever = _health(problem, collateral, debt) > target
-    cost, used = 0.0, tuple[Pools, ...]()
+    cost = 0.0
     for _ in range(_ROUNDS):
         value = (
             borrow_for_health(collateral, debt, problem.threshold, target, cost)

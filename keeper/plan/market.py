@@ -41,6 +41,11 @@ class Market:
     def _by_pool(self) -> dict[Address, Venue]:
         return {v.pool: v for v in self.venues}
 
+    @functools.cached_property
+    def graph(self) -> "Graph | None":
+        """The pools that hold something, None when none does; remembered for the vaults that share them."""
+        return _graph(_Same(self.venues), self.prices, self.gas_value)
+
     def venue(self, pool: Address) -> Venue:
         return self._by_pool[pool]
 
@@ -82,11 +87,6 @@ class Graph:
     rest: Network
     raw: Network | None
     prices: Floats
-
-
-def graph(market: Market) -> Graph | None:
-    """The pools that hold something, None when none does; remembered for the vaults that share them."""
-    return _graph(_Same(market.venues), market.prices, market.gas_value)
 
 
 class _Same:
@@ -131,9 +131,8 @@ def opener(
 
     `gas_price` in wei a unit of gas, `data_price` in wei a byte of calldata, `caps` in quote currency.
     """
-    known = {v.pool: v for v in snapshot.venues}
     market = Market(
-        tuple(known[p] for p in pools),
+        tuple(map(snapshot.venue, pools)),
         tuple((r.token, r.price_x36 / 1e36) for r in snapshot.rounds),
         base,
         gas_price * snapshot.native.price_x36 / 1e36,

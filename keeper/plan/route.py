@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from keeper.errors import Unquotable
 from keeper.model import MAX_LEGS, Cost, Fill, Leg
 from keeper.plan.dispose import Hop, dispose, in_order
-from keeper.plan.market import Graph, Market, graph, opener
+from keeper.plan.market import Graph, Market, opener
 from keeper.plan.routing.gas import Pools, solve_with_gas, value
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.network import Network
@@ -45,7 +45,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Trades:
-    """Legs in order, what each did, and the cost; `used` are the pools, to start a similar order from."""
+    """Legs in order, what each did, and the cost.
+
+    `used` are the pools, first of those at rest, then as they stand: to start a similar order from.
+    """
 
     legs: tuple[Leg, ...]
     fills: tuple[Fill, ...]
@@ -64,7 +67,7 @@ def route(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...] =
     The float optimum proposes, exact quotes dispose. Raises Unquotable, with the reason, when no path can take it;
     Capped when one could, beyond the market's caps.
     """
-    found = graph(market)
+    found = market.graph
     if found is None:
         raise Unquotable("no pool on the allow-list holds anything")
     if not market.caps:
@@ -112,7 +115,8 @@ def _route(market: Market, found: Graph, order: Order, base_gas: int, used: tupl
         except Unquotable as error:
             refusals.append(error)
             continue
-        return Trades(legs, fills, market.cost(fills, base_gas), (resting.active, flows.active))
+        through = (resting.active,) if found.raw is None else (resting.active, flows.active)
+        return Trades(legs, fills, market.cost(fills, base_gas), through)
     raise refusals[-1]
 
 
@@ -159,12 +163,13 @@ def _ranks(net: Network, flows: Flows, order: Order) -> list[float]:
 
 
 def _hops(net: Network, flows: Flows) -> list[Hop]:
-    hops = []
+    hops, values = [], net.values.tolist()
     for i in flows.active:
-        sold, bought = net.pairs[i, flows.side[i]], net.pairs[i, 1 - flows.side[i]]
-        paid, received = flows.paid[i] / net.values[sold], flows.received[i] / net.values[bought]
-        if flows.received[i] > _DUST * flows.worth:
-            hops.append(Hop(net.pools[i], net.tokens[sold], net.tokens[bought], float(paid), float(received)))
+        pair, side, received = net.pairs[i].tolist(), flows.side.item(i), flows.received.item(i)
+        sold, bought = pair[side], pair[1 - side]
+        if received > _DUST * flows.worth:
+            paid = flows.paid.item(i) / values[sold]
+            hops.append(Hop(net.pools[i], net.tokens[sold], net.tokens[bought], paid, received / values[bought]))
     return hops
 
 

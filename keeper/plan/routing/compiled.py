@@ -8,12 +8,14 @@ import functools
 import hashlib
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from keeper.plan.routing import kernel, prune, trades
+from keeper.plan.routing import cheapest, kernel, prune, trades
 
 WORTH_COMPILING = 256
 """Pools from which on the compiled kernel is loaded without being asked for."""
+_ERRORS: Final = "numpy"
+"""A division by zero gives infinity, as it does interpreted; looking out for it costs time."""
 
 
 class Entries(NamedTuple):
@@ -22,10 +24,10 @@ class Entries(NamedTuple):
     solve: Callable[..., None]
     shift: Callable[..., int]
     trade: Callable[..., None]
-    choose: Callable[..., bool]
+    cheapest: Callable[..., None]
 
 
-INTERPRETED = Entries(trades.solve, trades.shift, trades.trade, prune.choose)
+INTERPRETED = Entries(trades.solve, trades.shift, trades.trade, cheapest.cheapest)
 
 
 @functools.cache
@@ -39,8 +41,8 @@ def compiled() -> Entries:
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return INTERPRETED
     for part in _parts():
-        register_jitable(part)
-    njit: Any = numba.njit(cache=True)
+        register_jitable(error_model=_ERRORS)(part)
+    njit: Any = numba.njit(cache=True, error_model=_ERRORS)
     return Entries(*(njit(_stamped(entry)) for entry in INTERPRETED))
 
 
@@ -54,7 +56,7 @@ def entries(pools: int) -> Entries:
 def _parts() -> list[FunctionType]:
     """Every function of the kernel's modules, entries included: those are also called from inside."""
     found = {}
-    for module in (kernel, trades, prune):
+    for module in (kernel, trades, prune, cheapest):
         for one in vars(module).values():
             if isinstance(one, FunctionType) and one.__module__.startswith(__package__):
                 found[one.__qualname__] = one
@@ -66,7 +68,7 @@ def _stamped(entry: Callable[..., Any]) -> FunctionType:
 
     The compiler's disk cache asks only whether the entry's own file has changed, not the files that it calls into.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(_ERRORS.encode())
     for part in _parts():
         code = part.__code__
         constants = [part.__globals__.get(name) for name in code.co_names]

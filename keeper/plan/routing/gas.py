@@ -6,7 +6,17 @@ from keeper.plan.routing.compiled import compiled, entries
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.network import Network, constant_product
 from keeper.plan.routing.prune import Task
-from keeper.plan.routing.solve import ITERATIONS, RADIUS, TOLERANCE, Flows, offers, settle, solve, worth_of
+from keeper.plan.routing.solve import (
+    ITERATIONS,
+    RADIUS,
+    TOLERANCE,
+    Flows,
+    blank,
+    flows_of,
+    offers,
+    settle,
+    worth_of,
+)
 
 Pools = tuple[int, ...]
 """Pools of a network by number, ascending."""
@@ -34,17 +44,15 @@ def solve_with_gas(
     pools, or with one that gives less than `least` (value), when no others of those tried could.
     """
     size = network.keep.size
-    allowed, begin, chosen = np.full(size, live is None), np.zeros(size, np.bool_), np.zeros(size, np.bool_)
-    if live is not None:
-        allowed[list(live)] = True
+    allowed, begin = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+    allowed[slice(None) if live is None else list(live)] = True
     if start is not None:
         begin[list(start)] = True
     nu = np.zeros(network.values.size) if prices is None else prices / prices[base]
-    goal = TOLERANCE * worth_of(network, demand, base)
-    task = Task(network.edges, network.fixed, demand, base, most, least, goal, RADIUS, ITERATIONS)
-    if not entries(size).choose(nu, allowed, begin, task, chosen):
-        return solve(network, demand, base, prices, np.flatnonzero(allowed))
-    return solve(network, demand, base, nu, np.flatnonzero(chosen))
+    worth, found = worth_of(network, demand, base), blank(network)
+    task = Task(network.edges, network.fixed, demand, base, most, least, TOLERANCE * worth, RADIUS, ITERATIONS)
+    entries(size).cheapest(nu, allowed, begin, task, *found)
+    return flows_of(nu, worth, found)
 
 
 def warm_up() -> None:

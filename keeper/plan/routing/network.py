@@ -38,8 +38,7 @@ class Network:
     def one_way(self, ranks: Sequence[float]) -> "Network":
         """The pools in one direction each, from the token of lower rank: whatever trades then, no cycle does."""
         rank = np.array(ranks)[self.pairs]
-        forward = np.stack([rank[:, 0] < rank[:, 1], rank[:, 1] < rank[:, 0]], 1).ravel()
-        return replace(self, lead=np.where(forward, self.lead, 0.0))
+        return replace(self, lead=self.lead * (rank < rank[:, ::-1]).ravel())
 
     def capped(self, caps: Mapping[Address, float]) -> "Network":
         """The pools, in those of `caps` no step that more value paid into them, fee included, would go down."""

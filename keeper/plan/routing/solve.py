@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,40 +66,49 @@ def solve(
     The dual of Angeris, Evans, Chitra, Boyd (2022) by a semismooth Newton, started from `prices` (else from the
     deepest pools) and over the pools `live` where given. Whether it is solved the result says itself.
     """
-    size, n = network.keep.size, network.values.size
-    nu = np.zeros(n) if prices is None else prices / prices[base]
-    pools = np.arange(size, dtype=np.int64) if live is None else live
+    nu = np.zeros(network.values.size) if prices is None else prices / prices[base]
+    pools = np.arange(network.keep.size, dtype=np.int64) if live is None else live
     worth = worth_of(network, demand, base)
-    side, paid, received = np.full(size, -1, np.int64), np.zeros(size), np.zeros(size)
-    net, report = np.zeros(n), np.zeros(6)
-    entries(size).solve(
-        nu,
-        demand,
-        base,
-        pools,
-        network.edges,
-        TOLERANCE * worth,
-        RADIUS,
-        ITERATIONS,
-        side,
-        paid,
-        received,
-        net,
-        report,
+    found = blank(network)
+    entries(network.keep.size).solve(
+        nu, demand, base, pools, network.edges, TOLERANCE * worth, RADIUS, ITERATIONS, *found
     )
+    return flows_of(nu, worth, found)
+
+
+class Found(NamedTuple):
+    """What the kernel fills in: the trades, their sums a token, and its report."""
+
+    side: Ints
+    paid: Floats
+    received: Floats
+    net: Floats
+    report: Floats
+
+
+def blank(network: Network) -> Found:
+    size = network.keep.size
+    side = np.empty(size, np.int64)
+    side.fill(-1)
+    return Found(side, np.zeros(size), np.zeros(size), np.zeros(network.values.size), np.zeros(6))
+
+
+def flows_of(prices: Floats, worth: float, found: Found) -> Flows:
+    side, paid, received, net, report = found
+    bound, objective, shortfall = report[[kernel.BOUND, kernel.OBJECTIVE, kernel.SHORTFALL]].tolist()
     return Flows(
-        prices=nu,
+        prices=prices,
         side=side,
         paid=paid,
         received=received,
         net=net,
-        objective=float(report[kernel.OBJECTIVE]),
-        bound=float(report[kernel.BOUND]),
-        shortfall=float(report[kernel.SHORTFALL]),
+        objective=objective,
+        bound=bound,
+        shortfall=shortfall,
         worth=worth,
         steps=int(report[kernel.STEPS]),
         evaluations=int(report[kernel.EVALUATIONS]),
-        active=tuple(np.flatnonzero(side >= 0).tolist()),
+        active=tuple((side >= 0).nonzero()[0].tolist()),
     )
 
 

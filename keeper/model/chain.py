@@ -82,24 +82,26 @@ class GuardState:
     turnover_budget_raw: int
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of a pool that behaves as constant product, for the routing kernel.
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretches:
+    """Where a pool's liquidity lies, whatever its price: `liquidity[k]` from root price `bounds[k]` to `bounds[k + 1]`.
 
-    Selling token 0 into it: out_1 = reserve_1 * x * g / (reserve_0 + x * g), g = 1 - fee, while x * g <= capacity_0.
-    Reserves are virtual, floats, raw units. `capacity_0` (`capacity_1`) is how much of token 0 (1) it takes net of the
-    fee before its stretch ends.
+    Root prices, rising, are of token 0 in token 1, raw, in floats. On the way from root price a down to b, within one
+    stretch of liquidity L, the pool takes L (1/b - 1/a) of token 0, net of the fee, and gives L (a - b) of token 1; on
+    the way up the reverse. Told apart by identity: a pool that only moved keeps its own.
     """
 
-    pool: Address
-    token_0: Address
-    token_1: Address
-    reserve_0: float
-    reserve_1: float
-    capacity_0: float
-    capacity_1: float
-    fee: float
-    gas: Gas
+    bounds: tuple[float, ...]
+    liquidity: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A pool for the routing kernel: its stretches, the one that the price is in, and the root price there."""
+
+    stretches: Stretches
+    at: int
+    root: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,8 @@ class Venue(Protocol):
         """Largest input whose last unit still buys `price` raw output per raw input, fee included; 0 when none does."""
         ...
 
-    def lower(self) -> tuple[Piece, ...]:
-        """The pool as constant-product pieces, in the order of rising token 0 price.
+    def lower(self) -> Lowered | None:
+        """The pool as stretches of constant liquidity.
 
         None of one that holds nothing, or is of another shape: the planner then asks for `best_input`, hundreds of
         times, and takes it as constant product between the answers.

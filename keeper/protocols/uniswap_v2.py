@@ -12,7 +12,7 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from keeper import errors
-from keeper.model import Fill, Piece, Question, Read
+from keeper.model import Fill, Lowered, Question, Read, Stretches
 from keeper.protocols import wire
 from keeper.units import Address, Gas, Hash
 
@@ -103,24 +103,15 @@ class UniswapV2Pair:
         best = (math.sqrt(keep / price) * math.sqrt(reserve_in) * math.sqrt(reserve_out) - reserve_in) / keep
         return min(room, max(0, int(best)))
 
-    def lower(self) -> tuple[Piece, ...]:
-        """One piece: the pair itself; none when it is empty."""
+    def lower(self) -> Lowered | None:
+        """One stretch, the pair itself; None when it is empty."""
         reserve_0, reserve_1 = self.reserves
         if not reserve_0 or not reserve_1:
-            return ()
-        keep = 1.0 - FEE
-        piece = Piece(
-            pool=self.pool,
-            token_0=self.tokens[0],
-            token_1=self.tokens[1],
-            reserve_0=float(reserve_0),
-            reserve_1=float(reserve_1),
-            capacity_0=keep * (RESERVE_MAX - reserve_0),
-            capacity_1=keep * (RESERVE_MAX - reserve_1),
-            fee=FEE,
-            gas=SWAP_GAS,
-        )
-        return (piece,)
+            return None
+        keep, depth = 1.0 - FEE, math.sqrt(reserve_0) * math.sqrt(reserve_1)
+        low = depth / (reserve_0 + keep * (RESERVE_MAX - reserve_0))
+        high = (reserve_1 + keep * (RESERVE_MAX - reserve_1)) / depth
+        return Lowered(Stretches((low, high), (depth,)), 0, math.sqrt(reserve_1 / reserve_0))
 
     def _fill(self, token_in: Address, amount_in: int, amount_out: int) -> Fill:
         fee_raw = amount_in - amount_in * KEEP_PER_MILLE // 1000

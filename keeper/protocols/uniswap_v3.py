@@ -9,10 +9,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from keeper import errors
-from keeper.model import Fill, Piece, Question, Read
+from keeper.model import Fill, Lowered, Question, Read, Stretches
 from keeper.protocols import lens, wire
 from keeper.protocols import uniswap_v3_math as v3
 from keeper.units import PPM, Address, Gas, Ppm
@@ -125,24 +126,14 @@ class UniswapV3Pool:
             )
         return _swap(self, zero_for_one, _EVERYTHING, v3.step_in, limit).paid
 
-    def lower(self) -> tuple[Piece, ...]:
-        """One piece a stretch of constant liquidity in the window, in the order of rising token 0 price.
-
-        The stretch at the price has capacity both ways. One below it stands at its upper end and takes token 0 only;
-        one above stands at its lower end and takes token 1 only. Stretches without liquidity are left out. `gas` is
-        the swap's on the stretch at the price, and a crossing's on the others.
-        """
+    def lower(self) -> Lowered | None:
+        """The stretches between the ticks of the window; None where the price is outside it."""
         low, high = self.window
         if not low <= self.sqrt_price_x96 <= high:
-            return ()
+            return None
         here = bisect_left(self.ticks, (self.tick + 1,))
         lowest = self.liquidity - sum(net for _, net in self.ticks[:here])
-        laid = _laid(self.pool, self.tokens, self.fee, self.ticks, (low, high), lowest)
-        left, right = (low, *laid.ends)[here], (*laid.ends, high)[here]
-        price = self.sqrt_price_x96
-        present = (_piece(self.pool, self.tokens, self.fee, (left, right, self.liquidity), price, SWAP_GAS),)
-        at_price = present if self.liquidity and left < right else ()
-        return (*laid.below[: laid.before[here]], *at_price, *laid.above[laid.before[here + 1] :])
+        return Lowered(_stretches(self.ticks, (low, high), lowest), here, self.sqrt_price_x96 / v3.Q96)
 
     def _exact_in(self, token_in: Address, amount_in: int) -> "_Swap":
         side = self._side(token_in)
@@ -240,58 +231,12 @@ def _word_end(tick: int, spacing: int, zero_for_one: bool) -> int:
     return min(v3.TICK_MAX, (word * WORD_TICKS + WORD_TICKS - 1) * spacing)
 
 
-class _Laid(NamedTuple):
-    """A pool's stretches as pieces, whatever its price: from below the price, and from above it.
-
-    `ends` are the root prices of its ticks; `before[k]` counts the pieces before the stretch that starts at tick k - 1.
-    """
-
-    ends: tuple[int, ...]
-    below: tuple[Piece, ...]
-    above: tuple[Piece, ...]
-    before: tuple[int, ...]
-
-
 @lru_cache(maxsize=4_096)
-def _laid(
-    pool: Address,
-    tokens: tuple[Address, Address],
-    fee: float,
-    ticks: tuple[tuple[int, int], ...],
-    window: tuple[int, int],
-    liquidity: int,
-) -> _Laid:
+def _stretches(ticks: tuple[tuple[int, int], ...], window: tuple[int, int], liquidity: int) -> Stretches:
     """`liquidity` is that of the window's lowest stretch. Remembered: a price moves far more often than a tick."""
-    low, high = window
-    ends = tuple(v3.sqrt_at_tick_up(tick) for tick, _ in ticks)
-    below: list[Piece] = []
-    above: list[Piece] = []
-    before = [0]
-    for left, right, (_, net) in zip((low, *ends), (*ends, high), (*ticks, (0, 0)), strict=True):
-        if liquidity and left < right:
-            below.append(_piece(pool, tokens, fee, (left, right, liquidity), right, CROSSING_GAS))
-            above.append(_piece(pool, tokens, fee, (left, right, liquidity), left, CROSSING_GAS))
-        before.append(len(below))
-        liquidity += net
-    return _Laid(ends, tuple(below), tuple(above), tuple(before))
-
-
-def _piece(
-    pool: Address, tokens: tuple[Address, Address], fee: float, stretch: tuple[int, int, int], at: int, gas: Gas
-) -> Piece:
-    """A stretch (low, high, liquidity) seen from the root price `at` in it."""
-    low, high, liquidity = stretch
-    return Piece(
-        pool=pool,
-        token_0=tokens[0],
-        token_1=tokens[1],
-        reserve_0=(liquidity << 96) / at,
-        reserve_1=liquidity * at / v3.Q96,
-        capacity_0=float(v3.amount_0_down(low, at, liquidity)),
-        capacity_1=float(v3.amount_1_down(at, high, liquidity)),
-        fee=fee,
-        gas=gas,
-    )
+    roots = (window[0], *(v3.sqrt_at_tick_up(tick) for tick, _ in ticks), window[1])
+    depths = accumulate((net for _, net in ticks), initial=liquidity)
+    return Stretches(tuple(root / v3.Q96 for root in roots), tuple(map(float, depths)))
 
 
 def window_words(tick: int, tick_spacing: int) -> tuple[int, int]:

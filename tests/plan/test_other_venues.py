@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keeper.errors import Unquotable
-from keeper.model import Fill, Piece
+from keeper.model import Fill
 from keeper.plan.route import Order, route
 from keeper.plan.routing import trades
 from keeper.plan.routing.kernel import Edges
@@ -68,17 +68,17 @@ class WeightedPool:
         power = 1.0 / (1.0 + self.weights[i] / self.weights[1 - i])
         return int(self.balances[i] * (ratio**power - 1.0) / keep)
 
-    def lower(self) -> tuple[Piece, ...]:
-        return ()
+    def lower(self) -> None:
+        return None
 
 
 class Mute(UniswapV3Pool):
-    """A Uniswap V3 pool that does not tell its pieces."""
+    """A Uniswap V3 pool that does not tell its stretches."""
 
     __slots__ = ()
 
-    def lower(self) -> tuple[Piece, ...]:
-        return ()
+    def lower(self) -> None:
+        return None
 
 
 def weighted(number: int, dollars: float, weight: float) -> WeightedPool:
@@ -115,7 +115,7 @@ def test_an_order_is_split_over_both_shapes_so_that_no_other_split_gives_more() 
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_pool_that_does_not_tell_its_pieces_is_planned_through_as_well(seed: int) -> None:
+def test_a_pool_that_does_not_tell_its_stretches_is_planned_through_as_well(seed: int) -> None:
     tick = int(math.log(PRICES[A] / PRICES[B]) / math.log(1.0001))
     told = pool_v3(1, seed, tick, depth=5e18)
     mute = Mute(*(getattr(told, name) for name in UniswapV3Pool.__slots__))

@@ -235,21 +235,25 @@ def test_no_input_is_best_above_the_pools_price(venues, data, side):
 
 @every_venue
 @given(data=st.data(), side=sides, fraction=fractions)
-def test_the_pieces_together_are_the_pool(venues, data, side, fraction):
-    """Taken one after another from the price on, the pieces give what the pool gives, within float error."""
+def test_the_stretches_together_are_the_pool(venues, data, side, fraction):
+    """Taken one after another from the price on, the stretches give what the pool gives, within float error."""
     venue = data.draw(venues)
     amount = _amount(venue, side[0], fraction)
-    pieces = venue.lower()
-    prices = [piece.reserve_1 / piece.reserve_0 for piece in pieces]
-    assert all(left <= right * (1.0 + FLOAT) for left, right in pairwise(prices))
-    left, got = float(amount), 0.0
-    for piece in pieces[::-1] if side[0] == TOKEN_0 else pieces:
-        reserves, capacities = (piece.reserve_0, piece.reserve_1), (piece.capacity_0, piece.capacity_1)
-        into = 0 if side[0] == TOKEN_0 else 1
-        taken = min(left * (1.0 - piece.fee), capacities[into])
-        got += reserves[1 - into] * taken / (reserves[into] + taken)
-        left -= taken / (1.0 - piece.fee)
+    found = venue.lower()
+    bounds, depths = found.stretches.bounds, found.stretches.liquidity
+    assert all(low < high for low, high in pairwise(bounds))
+    assert bounds[found.at] * (1.0 - FLOAT) <= found.root <= bounds[found.at + 1] * (1.0 + FLOAT)
+    down = side[0] == TOKEN_0
+    left, got, root = amount * (1.0 - venue.fee), 0.0, found.root
+    for k in range(found.at, -1, -1) if down else range(found.at, len(depths)):
+        top, end = (root, bounds[k]) if down else (1.0 / root, 1.0 / bounds[k + 1])
+        if depths[k]:
+            taken = min(left, max(0.0, depths[k] * (1.0 / end - 1.0 / top)))
+            got += taken * top * depths[k] / (depths[k] / top + taken)
+            left -= taken
+        root = bounds[k] if down else bounds[k + 1]
     assert left <= ROUNDING + FLOAT * amount
     out = venue.quote(side[0], amount).amount_out
+    price = venue.mid(side[0])
     # What is left of the input by rounding would have bought no more than at the pool's price.
-    assert abs(got - out) <= ROUNDING * (1.0 + max(prices) if into == 0 else 1.0 + 1.0 / min(prices)) + FLOAT * out
+    assert abs(got - out) <= ROUNDING * (1.0 + price) + FLOAT * out

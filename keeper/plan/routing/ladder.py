@@ -3,22 +3,20 @@
 import functools
 import math
 from dataclasses import dataclass
-from operator import attrgetter
 
 import numpy as np
 
-from keeper.model import Venue
+from keeper.model import Stretches, Venue
 from keeper.plan.routing.kernel import Floats
 from keeper.units import Address
 
 _REMEMBERED = 4096
 _FINEST, _GROWTH, _REACH = 2.5e-4, 1.05, 1.2
-"""Of a venue that has no pieces: the first step of its root price in logs, by how much the next is longer, and how far.
+"""Of a venue that has no stretches: the first step of its root price in logs, by how much the next is longer, and how far.
 
 Between two prices asked for it is taken as constant product through both; what it gives is then off by about a
 fortieth of the step squared, 1e-6 of a trade that moves the price by a per cent.
 """
-_NUMBERS = attrgetter("reserve_0", "reserve_1", "capacity_0", "capacity_1")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,11 +36,9 @@ class Ladder:
 @functools.lru_cache(_REMEMBERED)
 def ladder(venue: Venue) -> Ladder | None:
     """The pool's ladders, None when it holds nothing; remembered, since most pools stay as they are for many blocks."""
-    pieces = venue.lower()
-    if pieces:
-        found = np.array([_NUMBERS(piece) for piece in pieces])
-        down, up = found[found[:, 2] > 0.0][::-1], found[found[:, 3] > 0.0]
-        sides = _rows(down[:, 0], down[:, 1], down[:, 2]), _rows(up[:, 1], up[:, 0], up[:, 3])
+    if (found := venue.lower()) is not None:
+        down, up = _laid(found.stretches)
+        sides = _rows(down[len(down) - 1 - found.at :], found.root), _rows(up[found.at :], 1.0 / found.root)
     else:
         sides = _asked(venue, venue.tokens[0]), _asked(venue, venue.tokens[1])
     if not any(map(len, sides)):
@@ -51,7 +47,7 @@ def ladder(venue: Venue) -> Ladder | None:
 
 
 def _asked(venue: Venue, token: Address) -> Floats:
-    """Rows of a venue that cannot say its pieces: what it best takes of `token` at ever lower prices."""
+    """Rows of a venue that cannot say its stretches: what it best takes of `token` at ever lower prices."""
     rows, keep = [], 1.0 - venue.fee
     top, width, fallen = math.sqrt(venue.mid(token)), _FINEST, 0.0
     paid = given = 0.0
@@ -66,12 +62,26 @@ def _asked(venue: Venue, token: Address) -> Floats:
     return np.array(rows).reshape(-1, 5)
 
 
-def _rows(reserve_in: Floats, reserve_out: Floats, capacity: Floats) -> Floats:
-    """Rows of stretches between which the price falls from one to the next."""
-    rows = np.zeros((len(capacity), 5))
-    top, depth = np.sqrt(reserve_out / reserve_in), np.sqrt(reserve_in) * np.sqrt(reserve_out)
-    bottom = 1.0 / (1.0 / top + capacity / depth)
-    rows[:, 0], rows[:, 1], rows[:, 2] = top, bottom, depth
-    rows[1:, 3] = np.cumsum(capacity)[:-1]
-    rows[1:, 4] = np.cumsum(depth * (top - bottom))[:-1]
+@functools.lru_cache(_REMEMBERED)
+def _laid(stretches: Stretches) -> tuple[Floats, Floats]:
+    """All stretches as rows for either token sold, each with what it takes and gives itself, as its price falls."""
+    bounds, depth = np.array(stretches.bounds), np.array(stretches.liquidity)
+    found = []
+    for top, bottom in ((bounds[1:], bounds[:-1]), (1.0 / bounds[:-1], 1.0 / bounds[1:])):
+        given = depth * (top - bottom)
+        found.append(np.stack([top, bottom, depth, given / (top * bottom), given], 1))
+    return found[0][::-1], found[1]
+
+
+def _rows(laid: Floats, top: float) -> Floats:
+    """Rows from the root price `top`, in the first of those `laid`, downwards."""
+    rows = laid.copy()
+    _, bottom, depth, *_ = rows[0].tolist()
+    given = depth * (top - bottom)
+    rows[0] = top, bottom, depth, given / (top * bottom), given
+    some = rows[:, 4] > 0.0
+    if not some.all():
+        rows = rows[some]
+    rows[1:, 3:] = rows[:-1, 3:].cumsum(0)
+    rows[:1, 3:] = 0.0
     return rows

@@ -54,7 +54,7 @@ class Network:
     def settled(self, prices: Floats) -> "Network":
         """The pools once each has traded all it would at `prices`: at the prices of no arbitrage, at rest."""
         size = self.keep.size
-        first, steps = np.zeros(2 * size + 1, np.int64), np.zeros((len(self.steps) + 2 * size, 5))
+        first, steps = np.zeros(2 * size + 1, np.int64), np.empty((len(self.steps) + 2 * size, 5))
         shift = entries(size).shift
         used = shift(prices, self.edges, first, steps)
         steps = steps[:used]

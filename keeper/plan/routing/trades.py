@@ -227,6 +227,10 @@ def shift(
                     for back in range(k, first[down] - 1, -1):
                         top = 1.0 / max(u, steps[back, 1])
                         used = append(moved, used, moved_first[edge], top, 1.0 / steps[back, 0], steps[back, 2])
+            if falling < 0:
+                moved[used : used + end - begin] = steps[begin:end]
+                used += end - begin
+                continue
             for row in range(begin, end):
                 used = append(moved, used, moved_first[edge], steps[row, 0], steps[row, 1], steps[row, 2])
     moved_first[2 * keep.size] = used

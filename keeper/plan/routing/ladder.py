@@ -12,7 +12,7 @@ from keeper.units import Address
 
 _REMEMBERED = 4096
 _FINEST, _GROWTH, _REACH = 2.5e-4, 1.05, 1.2
-"""Of a venue that has no stretches: the first step of its root price in logs, by how much the next is longer, and how far.
+"""Of a venue without stretches: the first step of its root price in logs, by how much the next is longer, and how far.
 
 Between two prices asked for it is taken as constant product through both; what it gives is then off by about a
 fortieth of the step squared, 1e-6 of a trade that moves the price by a per cent.

@@ -220,7 +220,7 @@ contract ConfigurationTest is BasketWorld, Construction {
     function test_C3_removeVenue_TakesThisOneAlone() public {
         Venue[] memory all = guard.venues();
         for (uint256 i; i < all.length; ++i) {
-            uint256 snapshot = vm.snapshotState();
+            _newBasket();
             vm.prank(sentinel);
             guard.removeVenue(all[i].pool);
             Venue[] memory left = guard.venues();
@@ -232,7 +232,6 @@ contract ConfigurationTest is BasketWorld, Construction {
                 }
                 assertEq(count, i == j ? 0 : 1);
             }
-            vm.revertToState(snapshot);
         }
     }
 

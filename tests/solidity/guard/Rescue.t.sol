@@ -218,9 +218,8 @@ contract RescueTest is Markets, Construction {
         _tooLow(more, Lent(true, 1.4e18, floor - 1, 0, 0));
         _tooLow(more, Lent(true, 1.1e18, 1.2e18, 0, 0));
         _tooLow(Worth(GROSS, OWED, 1), Lent(true, 1.2e18, 1.2e18, 0, 0));
-        uint256 snapshot = vm.snapshotState();
         guard.settle(new Leg[](0), more, Lent(true, 1.4e18, floor, 0, 0));
-        vm.revertToState(snapshot);
+        guard = _guard(_healthLimits());
         _normal();
         guard.settle(new Leg[](0), Worth(GROSS, OWED, 1), Lent(true, 1.2e18, 1.2e18 + 1, 0, 0));
     }

@@ -186,8 +186,16 @@ class _Walk:
             return
         cast = _cast_beside(node, parent)
         for number in (int(value) + 1, int(value) - 1):
-            if number >= 0:
-                yield self.make(node, "literal", f"{cast}({number})" if cast else str(number))
+            if number < 0 or cast.startswith("bytes"):
+                continue
+            new = f"{cast}({number})" if cast else str(number)
+            if not cast.startswith("int"):
+                yield self.make(node, "literal", new)
+                continue
+            # A signed number and a plain one have no type in common, but what is said of either has.
+            start, end = (at - _range(parent)[0] for at in _range(node))
+            whole = self.source[slice(*_range(parent))]
+            yield self.make(parent, "literal", (whole[:start] + new.encode() + whole[end:]).decode())
 
     def _Identifier(self, node: Node, _: Node) -> Iterator[Mutant]:
         kind = node["typeDescriptions"]["typeString"]
@@ -217,9 +225,8 @@ class _Walk:
             swapped = ", ".join([*arguments[:i], arguments[i + 1], arguments[i], *arguments[i + 2 :]])
             if parent.get("nodeType") == "ExpressionStatement":  # it may have no value to choose from
                 yield self.make(node, "swapped arguments", f"{callee}({swapped});", "statement")
-            else:
-                mode: Mode = "alone" if parent.get("nodeType") == "TryStatement" else "expression"
-                yield self.make(node, "swapped arguments", f"{callee}({swapped})", mode)
+            elif parent.get("nodeType") != "TryStatement":  # of these the arguments change alone
+                yield self.make(node, "swapped arguments", f"{callee}({swapped})")
 
 
 def _nothing(_: Node, __: Node) -> Iterator[Mutant]:
@@ -254,7 +261,7 @@ def _cast_beside(node: Node, parent: Node) -> str:
     if parent["operator"] in ("<<", ">>", "**") and parent["rightExpression"] is node:
         return ""
     common: str = (parent.get("commonType") or parent["typeDescriptions"])["typeString"]
-    return common if common.startswith(("uint", "int")) and "_" not in common else ""
+    return common if common.startswith(("uint", "int", "bytes")) and "_" not in common else ""
 
 
 def _default_answer(parameters: list[Node]) -> str | None:

@@ -15,7 +15,6 @@ from keeper.journal import Journal, open_journal
 from keeper.model import (
     UNRESOLVED,
     Allowed,
-    Approved,
     Beliefs,
     Head,
     History,
@@ -280,7 +279,7 @@ class Keeper:
         mandate: Mandate,
         memory: Journal | None,
         watch: Stopwatch,
-        beside: Callable[[Approved], None] = lambda approved: None,
+        beside: Callable[[Thought], None] = lambda thought: None,
     ) -> Thought:
         state = record.state(memory, snapshot.chain_id, mandate.vault, self.bound.keeper)
         seed = random.Random(snapshot.head.hash).getrandbits(63)

@@ -25,14 +25,23 @@ from keeper.units import Address, Hash, Timestamp
 CODEC = Codec(MODEL | CLASSES)
 
 
-def write_block(journal: Journal, history: History) -> None:
-    """Store what all vaults of a block share, ahead of their ticks: by far the largest part of any."""
-    journal.blobs.store(history)
+def write_values(journal: Journal, thought: Thought) -> dict[str, Hash]:
+    """Store every value that the tick needs to be made again, by name; of values stored before, only their hashes."""
+    values = {
+        "history": thought.history,
+        "state": thought.state,
+        "beliefs": thought.beliefs,
+        "mandate": thought.mandate,
+        "decision": thought.decision,
+        "next_state": thought.decision.state,
+    }
+    with journal.together():
+        return {name: journal.blobs.store(value) for name, value in values.items()}
 
 
 def write(journal: Journal, thought: Thought, timings: tuple[tuple[str, float], ...]) -> int:
     """Record the tick and every value it needs to be made again; its id."""
-    snapshot, store = thought.history.snapshot, journal.blobs.store
+    snapshot, kept = thought.history.snapshot, write_values(journal, thought)
     verdict, reason, intent = summary(thought)
     return journal.ticks.add(
         Tick(
@@ -43,16 +52,16 @@ def write(journal: Journal, thought: Thought, timings: tuple[tuple[str, float], 
             block_hash=snapshot.head.hash,
             timestamp=snapshot.head.timestamp,
             seed=thought.seed,
-            history=store(thought.history),
-            state=store(thought.state),
-            beliefs=store(thought.beliefs),
-            mandate=store(thought.mandate),
-            decision=store(thought.decision),
-            next_state=store(thought.decision.state),
             verdict=verdict,
             reason=reason,
             intent_id=intent,
             timings=timings,
+            history=kept["history"],
+            state=kept["state"],
+            beliefs=kept["beliefs"],
+            mandate=kept["mandate"],
+            decision=kept["decision"],
+            next_state=kept["next_state"],
         )
     )
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keeper import guard
 from keeper.chain.node import Node
@@ -67,7 +67,7 @@ def think(
     mandate: Mandate,
     seed: int,
     watch: Stopwatch,
-    beside: Callable[[Approved], None] = lambda approved: None,
+    beside: Callable[[Thought], None] = lambda thought: None,
 ) -> Thought:
     """Decide for one vault and, when a plan is approved, rehearse it on the node and compare. Nothing is signed.
 
@@ -75,10 +75,10 @@ def think(
     """
     with watch.lap("decide"):
         decision = decided(history, state, beliefs, mandate, seed)
-    cleared: Cleared | Refused | None = None
+    thought = Thought(history, state, beliefs, mandate, seed, decision, None)
     if isinstance(decision.verdict, Approved):
         with watch.lap("rehearse"), ThreadPoolExecutor(1, "rehearsal") as pool:
             rehearsed = pool.submit(predict_on_node, node, bound, history.snapshot, decision.verdict)
-            beside(decision.verdict)
-            cleared = guard.clear(decision.verdict, rehearsed.result())
-    return Thought(history, state, beliefs, mandate, seed, decision, cleared)
+            beside(thought)
+            return replace(thought, cleared=guard.clear(decision.verdict, rehearsed.result()))
+    return thought

@@ -77,10 +77,10 @@ class Turn:
         about = keeper.bound.about(mandate.vault)
         with Round(keeper.node, keeper._others, about, snapshot, keeper.config.key.address) as asked:
 
-            def beside(approved: Approved) -> None:
-                if self._may(approved):
+            def beside(thought: Thought) -> None:
+                if isinstance(thought.decision.verdict, Approved) and self._may(thought.decision.verdict):
                     asked.begin(keeper._known())
-                record.write_block(keeper.journal, keeper._history_of(snapshot))
+                record.write_values(keeper.journal, thought)
 
             thought = keeper._think(snapshot, mandate, keeper.journal, watch, beside)
             if self._allowed != "nothing":

@@ -36,7 +36,7 @@ class Edges(NamedTuple):
     """Pool i trades the tokens `pairs[i]`, γ = `keep[i]`; its edge e = 2i sells token 0 into it, e = 2i + 1 token 1.
 
     Along an edge the root price u (of the token sold in the token bought, before the fee) falls through steps of
-    constant liquidity `steps[first[e]:first[e + 1]]`, one row (top, bottom, liquidity, in_at_top, out_at_top) each: at
+    constant liquidity `steps[first[e]:last[e]]`, one row (top, bottom, liquidity, in_at_top, out_at_top) each: at
     u in a step, in = in_at_top + L (1/u - 1/top) net of the fee and out = out_at_top + L (top - u). `lead[e]` = γ top²
     is what the ratio of the prices must be below for the edge to trade, 0 where it has no steps.
     """
@@ -45,6 +45,7 @@ class Edges(NamedTuple):
     keep: Floats
     lead: Floats
     first: Ints
+    last: Ints
     steps: Floats
 
 
@@ -72,7 +73,7 @@ def respond(
     Edge e trades when ν_in < ν_out `lead[e]`, lead = γ top²; down to u = sqrt(ν_in / (γ ν_out)). It adds
     w = ½ L u ν_out to the diagonal and -w off it: the scaled Hessian is the Laplacian of the pools that trade.
     """
-    pairs, keep, lead, first, steps = edges
+    pairs, keep, lead, first, last, steps = edges
     worth[:] = 0.0
     matrix[:, :] = 0.0
     for at in range(live.size):
@@ -84,7 +85,7 @@ def respond(
                 continue
         p_in, p_out = prices[sold], prices[bought]
         u = math.sqrt(p_in / (p_out * keep[i]))
-        k = find_step(u, first[edge], first[edge + 1] - 1, steps)
+        k = find_step(u, first[edge], last[edge] - 1, steps)
         top, depth = steps[k, 0], steps[k, 2]
         if u >= steps[k, 1]:
             w = 0.5 * depth * u * p_out
@@ -245,13 +246,13 @@ def newton(
 
 def span(prices: Floats, base: int, live: Ints, edges: Edges) -> None:
     """Set `prices` from 1 at the base along the tree of deepest pools, each at its mid; unreached tokens stay."""
-    pairs, first, steps = edges.pairs, edges.first, edges.steps
+    pairs, first, last, steps = edges.pairs, edges.first, edges.last, edges.steps
     n = prices.size
     deepest, link = np.zeros((n, n)), np.full((n, n), -1, np.int64)
     for at in range(live.size):
         i = live[at]
         a, b = pairs[i, 0], pairs[i, 1]
-        if first[2 * i] < first[2 * i + 1] and first[2 * i + 1] < first[2 * i + 2]:
+        if first[2 * i] < last[2 * i] and first[2 * i + 1] < last[2 * i + 1]:
             depth = steps[first[2 * i], 2]
             if depth > deepest[a, b]:
                 deepest[a, b] = depth

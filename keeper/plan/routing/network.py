@@ -33,7 +33,7 @@ class Network:
 
     @property
     def edges(self) -> Edges:
-        return Edges(self.pairs, self.keep, self.lead, self.first, self.steps)
+        return Edges(self.pairs, self.keep, self.lead, self.first[:-1], self.first[1:], self.steps)
 
     def one_way(self, ranks: Sequence[float]) -> "Network":
         """The pools in one direction each, from the token of lower rank: whatever trades then, no cycle does."""

@@ -190,23 +190,23 @@ def improve(task: Task, best: Found) -> None:
     """
     pools, tokens = best.used.size, best.prices.size
     now, trial = blank(pools, tokens), blank(pools, tokens)
-    allowed, offer, hope = best.used.copy(), np.zeros(pools), np.zeros((pools + 1, pools + 1))
+    allowed, offer = best.used.copy(), np.zeros(pools)
     for _ in range(_ROUNDS):
         copy(best, now)
         offered(task, now.prices, offer)
-        hopes(now, offer, task.fixed, hope)
-        hope[pools, pools] = -math.inf
+        outside, inside = np.append(np.flatnonzero(~now.used), pools), np.append(np.flatnonzero(now.used), pools)
+        hope = hopes(now, offer, task.fixed, outside, inside)
         for _ in range(_NEIGHBOURS):
             at = int(hope.argmax())
-            a, b = at // (pools + 1), at % (pools + 1)
-            if not hope[a, b] > best.facts[VALUE]:
+            row, column = at // inside.size, at % inside.size
+            if not hope[row, column] > best.facts[VALUE]:
                 break
-            hope[a, b] = -math.inf
+            hope[row, column] = -math.inf
             allowed[:] = now.used
-            if a < pools:
-                allowed[a] = True
-            if b < pools:
-                allowed[b] = False
+            if outside[row] < pools:
+                allowed[outside[row]] = True
+            if inside[column] < pools:
+                allowed[inside[column]] = False
             weigh(task, allowed, now.prices, trial)
             if better(trial, best):
                 copy(trial, best)
@@ -214,17 +214,18 @@ def improve(task: Task, best: Found) -> None:
             break
 
 
-def hopes(now: Found, offer: Floats, fixed: Floats, hope: Floats) -> None:
-    """Fill `hope` with the bounds of the sets with pool a taken in and b left out; the last number stands for none."""
-    used, spare, value = now.used, now.spare, now.facts[VALUE]
-    pools = used.size
-    for a in range(pools + 1):
+def hopes(now: Found, offer: Floats, fixed: Floats, outside: Ints, inside: Ints) -> Floats:
+    """The bounds of the sets with a pool of `outside` taken in and one of `inside` left out; the last stand for none."""
+    value, hope = now.facts[VALUE], np.empty((outside.size, inside.size))
+    for row in range(outside.size):
         gain = value
-        if a < pools:
-            gain += -math.inf if used[a] else offer[a] - fixed[a]
-        for b in range(pools):
-            hope[a, b] = gain - spare[b] if used[b] else -math.inf
-        hope[a, pools] = gain
+        if row < outside.size - 1:
+            gain += offer[outside[row]] - fixed[outside[row]]
+        for column in range(inside.size - 1):
+            hope[row, column] = gain - now.spare[inside[column]]
+        hope[row, inside.size - 1] = gain
+    hope[outside.size - 1, inside.size - 1] = -math.inf
+    return hope
 
 
 def offered(task: Task, prices: Floats, offer: Floats) -> None:
@@ -250,14 +251,14 @@ def spread(task: Task, allowed: Flags, prices: Floats, found: Found) -> None:
         sold += max(0.0, -task.demand[j])
         all_of_it += abs(task.demand[j])
     worth = sold if sold > 0.0 else (all_of_it if all_of_it > 0.0 else 1.0)
-    pairs, keep, lead, first, steps = task.edges
+    pairs, keep, lead, first, last, steps = task.edges
     kept, led = keep.copy(), lead.copy()
     for i in range(keep.size):
         share = max(_LEAST_KEPT, 1.0 - task.fixed[i] / worth)
         kept[i] *= share
         led[2 * i] *= share
         led[2 * i + 1] *= share
-    dearer = Edges(pairs, kept, led, first, steps)
+    dearer = Edges(pairs, kept, led, first, last, steps)
     weigh(
         Task(dearer, task.fixed, task.demand, task.base, task.most, task.least, task.goal, task.radius, task.limit),
         allowed,
@@ -268,7 +269,7 @@ def spread(task: Task, allowed: Flags, prices: Floats, found: Found) -> None:
 
 def part_of(task: Task, members: Ints, prices: Floats) -> tuple[Task, Floats, Ints]:
     """The task over some pools and the tokens they touch alone, and the prices; tokens by their number there, or -1."""
-    pairs, keep, lead, first, steps = task.edges
+    pairs, keep, lead, first, last, steps = task.edges
     tokens, pools = task.demand.size, members.size
     local, count = np.full(tokens, -1, np.int64), 0
     for i in members:
@@ -283,7 +284,7 @@ def part_of(task: Task, members: Ints, prices: Floats) -> tuple[Task, Floats, In
         if local[j] >= 0:
             demand[local[j]] = task.demand[j]
             nu[local[j]] = prices[j]
-    ends, begin = np.zeros((pools, 2), np.int64), np.zeros(2 * pools + 1, np.int64)
+    ends, begin, end = np.zeros((pools, 2), np.int64), np.zeros(2 * pools, np.int64), np.zeros(2 * pools, np.int64)
     kept, led, fixed = np.zeros(pools), np.zeros(2 * pools), np.zeros(pools)
     for k in range(pools):
         i = members[k]
@@ -291,13 +292,9 @@ def part_of(task: Task, members: Ints, prices: Floats) -> tuple[Task, Floats, In
         for s in range(2):
             ends[k, s] = local[pairs[i, s]]
             led[2 * k + s] = lead[2 * i + s]
-            begin[2 * k + s + 1] = begin[2 * k + s] + first[2 * i + s + 1] - first[2 * i + s]
-    rows = np.zeros((begin[2 * pools], 5))
-    for k in range(pools):
-        for s in range(2):
-            edge = 2 * members[k] + s
-            rows[begin[2 * k + s] : begin[2 * k + s + 1]] = steps[first[edge] : first[edge + 1]]
-    edges = Edges(ends, kept, led, begin, rows)
+            begin[2 * k + s] = first[2 * i + s]
+            end[2 * k + s] = last[2 * i + s]
+    edges = Edges(ends, kept, led, begin, end, steps)
     part = Task(edges, fixed, demand, local[task.base], task.most, task.least, task.goal, task.radius, task.limit)
     return part, nu, local
 

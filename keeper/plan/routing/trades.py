@@ -69,7 +69,7 @@ def trade(
     received: Floats,
 ) -> None:
     """What each pool trades at `prices`: the token sold into it (0, 1, or -1 for none), paid with the fee, received."""
-    pairs, keep, lead, first, steps = edges
+    pairs, keep, lead, first, last, steps = edges
     side[:] = -1
     paid[:] = 0.0
     received[:] = 0.0
@@ -80,7 +80,7 @@ def trade(
             p_in, p_out = prices[pairs[i, s]], prices[pairs[i, 1 - s]]
             if p_in < p_out * lead[edge]:
                 u = math.sqrt(p_in / (p_out * keep[i]))
-                k = find_step(u, first[edge], first[edge + 1] - 1, steps)
+                k = find_step(u, first[edge], last[edge] - 1, steps)
                 top = steps[k, 0]
                 u = max(u, steps[k, 1])
                 fallen = steps[k, 2] * (top - u)
@@ -91,8 +91,8 @@ def trade(
 
 def buy(edge: int, out: float, edges: Edges) -> float:
     """What an edge must be paid, fee included, to give `out`; infinity when it cannot."""
-    first, steps, keep = edges.first, edges.steps, edges.keep[edge // 2]
-    low, high = first[edge], first[edge + 1] - 1
+    steps, keep = edges.steps, edges.keep[edge // 2]
+    low, high = edges.first[edge], edges.last[edge] - 1
     while low < high:
         middle = (low + high + 1) // 2
         if steps[middle, 4] <= out:
@@ -108,9 +108,9 @@ def buy(edge: int, out: float, edges: Edges) -> float:
 
 def sell(edge: int, amount: float, edges: Edges) -> float:
     """What an edge gives for `amount`, fee included; its last step's bottom is as far as it goes."""
-    first, steps, keep = edges.first, edges.steps, edges.keep[edge // 2]
+    steps, keep = edges.steps, edges.keep[edge // 2]
     net = amount * keep
-    low, high = first[edge], first[edge + 1] - 1
+    low, high = edges.first[edge], edges.last[edge] - 1
     while low < high:
         middle = (low + high + 1) // 2
         if steps[middle, 3] <= net:
@@ -203,7 +203,7 @@ def shift(
     A pool that token s was sold into loses the steps it fell through on that edge and gains them, turned over, at the
     head of the other. `moved` must have room for two rows a pool more than `steps`.
     """
-    pairs, keep, lead, first, steps = edges
+    pairs, keep, lead, first, last, steps = edges
     used = 0
     for i in range(keep.size):
         falling = -1
@@ -213,11 +213,11 @@ def shift(
         for s in range(2):
             edge = 2 * i + s
             moved_first[edge] = used
-            begin, end = first[edge], first[edge + 1]
+            begin, end = first[edge], last[edge]
             if falling >= 0:
                 down = 2 * i + falling
                 u = math.sqrt(prices[pairs[i, falling]] / (prices[pairs[i, 1 - falling]] * keep[i]))
-                k = find_step(u, first[down], first[down + 1] - 1, steps)
+                k = find_step(u, first[down], last[down] - 1, steps)
                 if s == falling:
                     begin = k
                     if u > steps[k, 1]:

@@ -53,7 +53,7 @@ def test_a_constant_product_pool_is_one_step(reserve_a: int, reserve_b: int, sha
 
 def edge_of(keep: float, rows: Any) -> Edges:
     """One edge on its own."""
-    return Edges(np.zeros((1, 2), np.int64), np.array([keep]), np.zeros(2), np.array([0, len(rows), len(rows)]), rows)
+    return Edges(np.zeros((1, 2), np.int64), np.array([keep]), np.zeros(2), np.array([0]), np.array([len(rows)]), rows)
 
 
 def test_an_empty_pool_has_no_ladder() -> None:

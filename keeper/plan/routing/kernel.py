@@ -100,10 +100,11 @@ def respond(
         worth[bought] += p_out * (steps[k, 4] + fallen)
 
 
-def direction(matrix: Floats, residual: Floats, base: int, nudge: float, column: Floats, step: Floats) -> None:
-    """Solve matrix · step = -residual with step[base] = 0, by LDLᵀ on the lower half, skipping zeros; destroys matrix.
+def direction(matrix: Floats, residual: Floats, base: int, nudge: float, whole: Floats, step: Floats) -> None:
+    """Solve matrix · step = -residual with step[base] = 0, by elimination in the upper half; destroys matrix.
 
-    A token whose pivot vanishes is held by nothing that trades: it moves by `nudge` against its residual.
+    A token whose pivot vanishes is held by nothing that trades: it moves by `nudge` against its residual. `whole` is
+    room for the diagonal.
     """
     n = residual.size
     for j in range(n):
@@ -112,25 +113,20 @@ def direction(matrix: Floats, residual: Floats, base: int, nudge: float, column:
         matrix[j, base] = 0.0
     step[base] = 0.0
     matrix[base, base] = 1.0
-    whole = np.empty(n)
     for j in range(n):
         whole[j] = matrix[j, j]
     for k in range(n):
         pivot = matrix[k, k]
         if pivot <= _LOOSE * whole[k] or pivot <= 0.0:
-            matrix[k, k] = 0.0
-            for i in range(k + 1, n):
-                matrix[i, k] = 0.0
+            for i in range(k, n):
+                matrix[k, i] = 0.0
             continue
         for i in range(k + 1, n):
-            column[i] = matrix[i, k]
-        for i in range(k + 1, n):
-            if column[i] != 0.0:
-                factor = column[i] / pivot
-                for j in range(k + 1, i + 1):
-                    matrix[i, j] -= factor * column[j]
+            if matrix[k, i] != 0.0:
+                factor = matrix[k, i] / pivot
+                for j in range(i, n):
+                    matrix[i, j] -= factor * matrix[k, j]
                 step[i] -= factor * step[k]
-                matrix[i, k] = factor
     for k in range(n - 1, -1, -1):
         pivot = matrix[k, k]
         if pivot > 0.0:
@@ -139,8 +135,9 @@ def direction(matrix: Floats, residual: Floats, base: int, nudge: float, column:
             step[k] = nudge
         elif step[k] < 0.0:
             step[k] = -nudge
-        for i in range(k + 1, n):
-            step[k] -= matrix[i, k] * step[i]
+        if step[k] != 0.0:
+            for j in range(k):
+                step[j] -= matrix[j, k] * step[k]
 
 
 def slope(worth: Floats, trial: Floats, demand: Floats, prices: Floats, step: Floats, base: int) -> float:
@@ -208,7 +205,7 @@ def newton(
     """
     n = prices.size
     residual, matrix = np.zeros(n), np.zeros((n, n))
-    trial, column, step, origin = prices.copy(), np.zeros(n), np.zeros(n), prices.copy()
+    trial, whole, step, origin = prices.copy(), np.zeros(n), np.zeros(n), prices.copy()
     respond(prices, live, edges, worth, matrix)
     report[EVALUATIONS] += 1.0
     best, stalled = math.inf, 0
@@ -225,7 +222,7 @@ def newton(
         report[RESIDUAL] = left
         if left <= goal or (stalled > _STALL and left < _NEAR * goal) or farthest > _FAR:
             break
-        direction(matrix, residual, base, 0.25 * radius, column, step)
+        direction(matrix, residual, base, 0.25 * radius, whole, step)
         report[STEPS] += 1.0
         longest, start = 0.0, 0.0
         for j in range(n):

@@ -95,7 +95,8 @@ def test_asking_gives_the_pools_own_quotes(weight: float, side: int) -> None:
     found = ladder(pool)
     assert found is not None
     rows = found.sides[side]
-    edges = Edges(np.zeros((1, 2), np.int64), np.array([found.keep]), np.zeros(2), np.array([0]), np.array([len(rows)]), rows)
+    keep, ends = np.array([found.keep]), np.array([[0], [len(rows)]])
+    edges = Edges(np.zeros((1, 2), np.int64), keep, np.zeros(2), *ends, rows)
     for share in (1e-4, 1e-3, 1e-2, 0.1):
         amount = int(pool.balances[side] * share)
         exact = pool.quote(pool.tokens[side], amount).amount_out

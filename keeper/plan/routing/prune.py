@@ -215,7 +215,7 @@ def improve(task: Task, best: Found) -> None:
 
 
 def hopes(now: Found, offer: Floats, fixed: Floats, outside: Ints, inside: Ints) -> Floats:
-    """The bounds of the sets with a pool of `outside` taken in and one of `inside` left out; the last stand for none."""
+    """Bounds of the sets with a pool of `outside` taken in and one of `inside` left out; the last stand for none."""
     value, hope = now.facts[VALUE], np.empty((outside.size, inside.size))
     for row in range(outside.size):
         gain = value

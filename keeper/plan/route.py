@@ -128,7 +128,7 @@ def _as_it_stands(
     The second costs a single solve, and the choice of pools may have been luckier there.
     """
     found = []
-    for start in (used, (resting.active,)):
+    for start in dict.fromkeys((used, (resting.active,))):
         try:
             found.append(_flows(raw, prices, order, start))
         except Unquotable:
@@ -143,7 +143,7 @@ def _flows(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) 
         if token not in number:
             raise Unquotable(f"no pool on the allow-list trades {token}")
     base = number[max(order.buys, key=lambda t: (order.buys[t] * net.values[number[t]], t))]
-    demand = demand_of(net, order.buys) - demand_of(net, order.sells)
+    demand = demand_of(net, {t: order.buys.get(t, 0.0) - order.sells.get(t, 0) for t in (*order.sells, *order.buys)})
     demand[base] = 0.0
     start = used[0] if used else None
     flows = solve_with_gas(net, demand, base, MAX_LEGS, prices, start=start, least=order.min_trade)

@@ -72,11 +72,7 @@ class UniswapV3Pool:
     @property
     def window(self) -> tuple[int, int]:
         """Root prices between which every initialised tick is known; a swap may reach them, and no further."""
-        low, high = self.word_from * WORD_TICKS, self.word_to * WORD_TICKS + WORD_TICKS - 1
-        return (
-            max(v3.SQRT_MIN_X96 + 1, v3.sqrt_at_tick_up(max(-v3.TICK_MAX, low * self.tick_spacing))),
-            min(v3.SQRT_MAX_X96 - 1, v3.sqrt_at_tick_up(min(v3.TICK_MAX, high * self.tick_spacing))),
-        )
+        return _window(self.word_from, self.word_to, self.tick_spacing)
 
     def mid(self, token_in: Address) -> float:
         """Marginal raw output per raw input before the fee; 0.0 when no liquidity is at the price."""
@@ -153,6 +149,15 @@ class UniswapV3Pool:
         if token not in self.tokens:
             raise errors.Unquotable(f"{self.pool} trades {self.tokens[0]} and {self.tokens[1]}, asked for {token}")
         return self.tokens.index(token)
+
+
+@lru_cache(maxsize=4_096)
+def _window(word_from: int, word_to: int, spacing: int) -> tuple[int, int]:
+    low, high = word_from * WORD_TICKS, word_to * WORD_TICKS + WORD_TICKS - 1
+    return (
+        max(v3.SQRT_MIN_X96 + 1, v3.sqrt_at_tick_up(max(-v3.TICK_MAX, low * spacing))),
+        min(v3.SQRT_MAX_X96 - 1, v3.sqrt_at_tick_up(min(v3.TICK_MAX, high * spacing))),
+    )
 
 
 class _Swap(NamedTuple):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from keeper.errors import Refusal
-from keeper.model import ALL_RECEIVED, MAX_LEGS, Fill, Leg, Snapshot, Venue
+from keeper.model import ALL_RECEIVED, MAX_LEGS, Fill, Leg, Snapshot
 from keeper.units import Address
 
 
@@ -23,16 +23,18 @@ def run_legs(snapshot: Snapshot, legs: tuple[Leg, ...], inventory: dict[Address,
     """
     if len(legs) > MAX_LEGS:
         raise Refusal("C-37", f"{len(legs)} legs, the contract takes at most {MAX_LEGS}")
-    pools: dict[Address, Venue] = {}
+    before: dict[Address, list[Fill]] = {}
     amounts = dict(inventory)
     fills: list[Fill] = []
     for leg in legs:
-        venue = pools.get(leg.pool) or snapshot.venue(leg.pool)
+        venue = snapshot.venue(leg.pool)
+        for fill in before.get(leg.pool, ()):
+            venue = venue.after(fill.token_in, fill.amount_in)
         amount_in = _amount_in(leg, amounts, inventory)
         fill = venue.quote(leg.token_in, amount_in)
         if fill.amount_out < leg.min_out:
             raise Refusal("MinOut", f"pool {leg.pool} gives {fill.amount_out}, the leg requires {leg.min_out}")
-        pools[leg.pool] = venue.after(leg.token_in, amount_in)
+        before.setdefault(leg.pool, []).append(fill)
         amounts[leg.token_in] -= amount_in
         amounts[fill.token_out] = amounts.get(fill.token_out, 0) + fill.amount_out
         fills.append(fill)

@@ -64,24 +64,22 @@ class Network:
 def network(ladders: Sequence[Ladder], values: Mapping[Address, float], gas_value: float) -> Network:
     """The pools of `ladders` between all their tokens. `values` are per raw unit; `gas_value` a unit of gas."""
     near: dict[Address, set[Address]] = {}
-    for pool in ladders:
-        for one, other in (pool.tokens, pool.tokens[::-1]):
-            near.setdefault(one, set()).add(other)
+    for one, other in {pool.tokens for pool in ladders}:
+        near.setdefault(one, set()).add(other)
+        near.setdefault(other, set()).add(one)
     tokens = tuple(sorted(near, key=lambda t: (len(near[t]), t)))
     number = {token: at for at, token in enumerate(tokens)}
     worth = np.array([values[t] for t in tokens])
-    pairs = np.array([[number[t] for t in pool.tokens] for pool in ladders], np.int64).reshape(-1, 2)
+    pairs = np.array([(number[one], number[other]) for one, other in (pool.tokens for pool in ladders)], np.int64)
+    pairs = pairs.reshape(-1, 2)
     sides = [side for pool in ladders for side in pool.sides]
-    first = np.concatenate(([0], np.cumsum([len(side) for side in sides]))).astype(np.int64)
-    steps = np.concatenate([np.zeros((0, 5)), *sides])
-    v_in = np.repeat(worth[pairs].ravel(), np.diff(first))
-    v_out = np.repeat(worth[pairs[:, ::-1]].ravel(), np.diff(first))
+    counts = np.array([len(side) for side in sides], np.int64)
+    first = np.concatenate((np.zeros(1, np.int64), counts.cumsum()))
+    v_in, v_out = worth[pairs].ravel(), worth[pairs[:, ::-1]].ravel()
     scale = np.sqrt(v_out / v_in)
-    steps[:, 0] *= scale
-    steps[:, 1] *= scale
-    steps[:, 2] *= np.sqrt(v_in * v_out)
-    steps[:, 3] *= v_in
-    steps[:, 4] *= v_out
+    units = np.stack([scale, scale, np.sqrt(v_in * v_out), v_in, v_out], 1)
+    steps = np.concatenate([np.zeros((0, 5)), *sides])
+    steps *= np.repeat(units, counts, axis=0)
     keep = np.array([pool.keep for pool in ladders])
     return Network(
         pools=tuple(pool.pool for pool in ladders),

@@ -33,6 +33,7 @@ MAX_DEVIATION = Bps(1_000)
 """Charter.MAX_DEVIATION_BPS: no curator can go beyond it, and a rescue may (C-10)."""
 MAX_GAS = Gas(15_000_000)
 """No rebalance needs half a block of 30 million."""
+NO_VALUE = "the contract gives none, as when an L2's sequencer is down or came back within the hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,16 @@ def _watched(snapshot: Snapshot, vault: Vault) -> set[Address]:
 
 
 def _valuation(snapshot: Snapshot, vault: Vault) -> Reason | None:
-    """A keeper whose arithmetic differs from the contract's understands neither: it must stop."""
-    computed = vault.nav(snapshot, snapshot.head.timestamp)
-    if vault.reported_nav == computed:
+    """A keeper whose arithmetic differs from the contract's understands neither: it must stop.
+
+    A vault in danger is rescued though its contract gives no value: a guard of its own then lets nothing else pass, and
+    the rehearsal's values are compared in place of this one.
+    """
+    computed, said = vault.nav(snapshot, snapshot.head.timestamp), vault.reported_nav
+    if said == computed or (said is None and vault.urgent(snapshot)):
         return None
-    return Reason(
-        "K-26", f"net asset value of {vault.address}: computed {computed}, the contract says {vault.reported_nav}"
-    )
+    told = NO_VALUE if said is None else f"the contract says {said}"
+    return Reason("K-26", f"net asset value of {vault.address}: computed {computed}, {told}")
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
@@ -153,6 +157,10 @@ def _open_intent(case: Case) -> str:
     state = case.state
     opened = state.open_rescues if case.plan.urgent else (*state.open_intents, *state.open_rescues)
     return f"{opened[0]} is open" if opened else ""
+
+
+def _no_value(case: Case) -> str:
+    return NO_VALUE if case.vault.reported_nav is None and not case.plan.urgent else ""
 
 
 def _too_many_legs(case: Case) -> str:
@@ -221,7 +229,8 @@ def _budget(case: Case) -> str:
 
 def _rescue_budget(case: Case) -> str:
     rescue = case.vault.rescue
-    return _over(case, case.loss, rescue.budget_raw if rescue is not None else 0)
+    left = rescue.budget_raw if rescue is not None else 0
+    return "" if left is None else _over(case, case.loss, left)  # None: the rehearsal says
 
 
 def _gain(case: Case) -> str:
@@ -325,6 +334,7 @@ def _gas_price(case: Case) -> str:
 
 GUARDS: tuple[tuple[str, str, Callable[[Case], str]], ...] = (
     ("K-4", "at most one intent of a vault may be open, housekeeping that makes way for a rescue apart", _open_intent),
+    ("K-26", "without the contract's own value of the vault, only a rescue may pass", _no_value),
     ("C-37", f"at most {MAX_LEGS} legs", _too_many_legs),
     ("M-venues", "every pool must be on the vault's allow-list and the mandate's", _foreign_venue),
     ("K-34", "every leg's min_out must be within its tier's slippage of its exact quote", _loose_min_out),

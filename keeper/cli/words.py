@@ -21,7 +21,9 @@ def figure(value: float, like: float | None = None) -> str:
     return f"{value:,.{2 if size >= 10 or size == 0 else 4 if size >= 0.01 else 8}f}"
 
 
-def amount(raw: int | float, token: Token) -> str:
+def amount(raw: int | float | None, token: Token) -> str:
+    if raw is None:
+        return "an unknown amount"
     return f"{figure(raw / 10**token.decimals)} {token.symbol}"
 
 

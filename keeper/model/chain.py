@@ -60,13 +60,13 @@ class Rescue:
 
     Below `urgent` the keeper may, below `ripcord` anyone may, `chunk` of the debt at a time and for `reward` of what is
     repaid. A rescue may lose `most_loss` of the debt it repays, and `budget_raw`, raw units of the base asset, at the
-    snapshot's block.
+    snapshot's block; None where the contract does not say, since it gives no value of the vault.
     """
 
     urgent: Wad
     ripcord: Wad
     most_loss: Bps
-    budget_raw: int
+    budget_raw: int | None
     chunk: Bps
     reward: Bps
 

@@ -167,6 +167,8 @@ def _try(
             else sell_for_health(collateral, debt, problem.threshold, target, cost)
         )
         value = min(value * (bounds.rescue.share if bounds.rescue else 1.0), bounds.turnover)
+        if value <= 0.0:
+            raise Unquotable(f"nothing may be sold now; {bounds.widen}")
         if not lever and value > collateral:
             raise Unquotable("more collateral would have to be sold than there is: the trade costs too much")
         if bounds.turnover < bounds.min_trade:

@@ -327,6 +327,7 @@ def observe(facts: VaultFacts, tokens: Sequence[Token], keeper: Address) -> Ques
         )
         floor, ceiling, below, ripcord, _loss, chunk, reward = health
         budget, most_loss = urgent
+        valued = not isinstance(nav, Failed)
         return LeverageVault(
             address=vault,
             tokens=tuple(tokens),
@@ -340,8 +341,10 @@ def observe(facts: VaultFacts, tokens: Sequence[Token], keeper: Address) -> Ques
             keeper_allowed=bool(allowed),
             total_supply=supply,
             state_hash=Hash(f"0x{state_hash:064x}"),
-            reported_nav=None if isinstance(nav, Failed) else nav,
-            rescue=Rescue(Wad(below), Wad(ripcord), Bps(most_loss), budget, Bps(chunk), Bps(reward)),
+            reported_nav=nav if valued else None,
+            rescue=Rescue(
+                Wad(below), Wad(ripcord), Bps(most_loss), budget if valued else None, Bps(chunk), Bps(reward)
+            ),
         )
 
     reads = (

@@ -57,9 +57,12 @@ def _room(vault: LeverageVault, after: Prediction) -> int:
     share = bps_down(after.repaid_raw, vault.rescue.most_loss)
     if loss > share:
         raise Refusal("C-11u", f"it would lose {loss}, at most {share} for the debt it repays may be")
-    if loss > vault.rescue.budget_raw:
-        raise Refusal("C-11b", f"it would lose {loss}, {vault.rescue.budget_raw} of the rescues' budget are left")
-    return min(share, vault.rescue.budget_raw) - loss
+    left = vault.rescue.budget_raw
+    if left is None:  # the rehearsal says
+        return share - loss
+    if loss > left:
+        raise Refusal("C-11b", f"it would lose {loss}, {left} of the rescues' budget are left")
+    return min(share, left) - loss
 
 
 def encode_pull(plan: Plan, reward_to: Address) -> bytes:

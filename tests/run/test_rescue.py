@@ -14,18 +14,22 @@ import pytest
 
 from keeper.chain import signer
 from keeper.chain.submit import submit
+from keeper.config import Config, parse
 from keeper.model import Approved, Cleared, LeverageMove, Refused
 from keeper.run import Keeper, Report, open_keeper
 from keeper.run.act import Acting, _manifest
-from keeper.units import BPS, WAD
-from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY, RunningWorld, calls, market, rpc
+from keeper.units import BPS, WAD, Address
+from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY, RunningWorld, artefacts, calls, market, rpc, vaults
 from keeper.world import fork as fork_world
+from keeper.world.batch import Batch
 from keeper.world.vaults import COOLDOWN, LIMITS
-from tests.run.settings import config
+from tests.run.settings import config, text
 
 GWEI = 10**9
 DANGER = {"WETH": 1_765.0}
 """A health factor of 1.058: under the urgent level of 1.15, over the ripcord's of 1.05."""
+GRACE_S = 3_600
+"""Sequencer.GRACE: after a sequencer came back."""
 LEFT = 95
 """Per cent of the shares that leave first."""
 
@@ -153,6 +157,59 @@ def test_gas_over_housekeepings_cap_does_not_block_it(keeper: Keeper, danger: Ru
     for other in reports[1:]:
         assert isinstance(other.decision.verdict, Refused), other.decision.verdict
         assert "K-13" in {reason.id for reason in other.decision.verdict.reasons}
+
+
+SEQUENCED = """
+[[vault]]
+name = "sequenced"
+address = "{}"
+kind = "leverage"
+health = {{ low = 1.5, target = 1.8, high = 2.2 }}
+policy = {{ settle = "target", volatility = {{ USDC = 0.01 }} }}
+"""
+
+
+def on_a_rollup(running: RunningWorld, monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[Address, Config]:
+    """A sequencer's uptime feed, and a levered vault of its own that asks it, alone in a configuration."""
+    batch = Batch(running.url)
+    up = calls.arguments("(string,uint8,int256)", "L2 Sequencer Uptime", 0, 0)
+    admin = running.world.account("admin")
+    feed = batch.deploy("uptime feed", admin, artefacts.creation_code("WorldFeed") + up)
+    batch.flush()
+    market.mine(running, 2 * GRACE_S)
+    market.refresh_feeds(running)
+    monkeypatch.setattr(vaults, "NO_SEQUENCER", feed)
+    vault = vaults.open_leverage(running)
+    chain = text(running).split("[[vault]]")[0]
+    return feed, parse(chain + SEQUENCED.format(vault.address), folder / "keeper.toml", {})
+
+
+@pytest.mark.parametrize("down", [True, False], ids=["down", "just back"])
+def test_a_sequencer_does_not_block_it(
+    small: RunningWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, down: bool
+) -> None:
+    """The contract gives no value meanwhile; what takes debt away passes, and nothing else does."""
+    state = rpc.request(small.url, "evm_snapshot")
+    feed, one = on_a_rollup(small, monkeypatch, tmp_path)
+    with open_keeper(one, signer.world_key(WORLD_KEEPER_KEY, lambda: True)) as keeper:
+        vault = keeper.mandate("sequenced").vault
+        market.move(small, {"WETH": 1_770.0})
+        market.transact(small, "admin", feed, "pushRound(int256)", 1)
+        if not down:
+            market.transact(small, "admin", feed, "pushRound(int256)", 0)
+        (report,) = keeper.tick(live=True)
+        assert report.snapshot.vault(vault).reported_nav is None
+        assert isinstance(report.decision.verdict, Approved), report.decision.verdict
+        assert report.outcome is not None, report.cleared
+        assert report.outcome.status == "done"
+        assert report.differences == ()
+        market.move(small, {"WETH": 3_000.0})
+        (report,) = keeper.tick(live=True)
+        assert isinstance(report.decision.verdict, Refused), report.decision.verdict
+        (reason,) = report.decision.verdict.reasons
+        assert reason.id == "K-26"
+        assert "sequencer is down or came back within the hour" in reason.sentence
+    rpc.request(small.url, "evm_revert", state)
 
 
 @contextmanager

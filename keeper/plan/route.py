@@ -107,7 +107,7 @@ def _route(market: Market, found: Graph, order: Order, base_gas: int, used: tupl
     ways = [(found.rest, resting)]
     if found.raw is not None:
         raw = found.raw.one_way(_ranks(found.rest, resting, order))
-        ways = [(raw, flows) for flows in _as_it_stands(raw, found.prices, order, resting, used[1:2])] + ways
+        ways = [(raw, flows) for flows in _as_it_stands(raw, order, resting, used[1:2])] + ways
     refusals = []
     for net, flows in ways:
         try:
@@ -120,9 +120,7 @@ def _route(market: Market, found: Graph, order: Order, base_gas: int, used: tupl
     raise refusals[-1]
 
 
-def _as_it_stands(
-    raw: Network, prices: Floats, order: Order, resting: Flows, used: tuple[Pools, ...]
-) -> Iterator[Flows]:
+def _as_it_stands(raw: Network, order: Order, resting: Flows, used: tuple[Pools, ...]) -> Iterator[Flows]:
     """Flows through the pools as they are, not at rest, the cheapest first: freely chosen, and through those used then.
 
     The second costs a single solve, and the choice of pools may have been luckier there.
@@ -130,7 +128,7 @@ def _as_it_stands(
     found = []
     for start in dict.fromkeys((used, (resting.active,))):
         try:
-            found.append(_flows(raw, prices, order, start))
+            found.append(_flows(raw, resting.prices, order, start))
         except Unquotable:
             continue
     yield from sorted(found, key=lambda flows: -value(raw, flows))

@@ -10,7 +10,7 @@ from keeper.costs import first_passage, years
 from keeper.forecast.bars import Array
 from keeper.forecast.levels import GAS, borrow, outlook, supply
 from keeper.forecast.passage import NODES, WEIGHTS
-from keeper.forecast.paths import joint_paths, weight_chances
+from keeper.forecast.paths import grown, share_chances
 from keeper.forecast.shape import touch
 from keeper.forecast.view import View
 from keeper.model import (
@@ -105,9 +105,10 @@ def _exposures(problem: Problem, drift: Drift) -> Array:
 def _weight_touches(problem: WeightProblem, drift: Drift, view: View, seed: int) -> tuple[Touch, ...]:
     weights = np.array([q.value for q in drift.quantities])
     low, high = np.array([q.low for q in drift.quantities]), np.array([q.high for q in drift.quantities])
-    walked = joint_paths(view.deviations, view.correlation, view.spread(), seed)
+    believed = tuple(view.deviations.tolist()), tuple(map(tuple, view.correlation.tolist()))
+    prices = grown(*believed, view.spread(), seed)
     found = []
-    for q, (below, above) in zip(drift.quantities, weight_chances(weights, low, high, walked), strict=True):
+    for q, (below, above) in zip(drift.quantities, share_chances(weights, low, high, prices), strict=True):
         found.append(Touch(q.name, q.low, below.probability, below.error))
         found.append(Touch(q.name, q.high, above.probability, above.error))
     return tuple(found)

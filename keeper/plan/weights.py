@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
 from keeper.plan.basket import Sizes, Tried, attempt, shares
 from keeper.plan.infeasible import narrow_band, no_trade_possible
-from keeper.plan.region import Floats, Region, geometry, region, trimmed
+from keeper.plan.region import Floats, Geometry, Region, geometry, region, trimmed
 from keeper.plan.route import Capped, Market
 from keeper.plan.volatility import covariance
 
@@ -110,8 +111,15 @@ def _region(problem: WeightProblem, forecast: Forecast, mandate: Mandate, off: F
     cost = full.trades.cost
     paid = cost.fees + max(0.0, cost.basis) + max(0.0, cost.impact) / mandate.chunks.most
     moved = float(np.abs(np.array(full.after) - np.array(problem.targets) - off).sum()) / 2.0
-    shape = geometry(covariance(forecast, problem.tokens), problem.targets, mandate.risk_aversion)
+    believed = covariance(forecast, problem.tokens).tobytes()
+    shape = _shape(believed, problem.targets, mandate.risk_aversion)
     return region(shape, off, paid / wealth / moved, (cost.gas + cost.l1_data) / wealth)
+
+
+@lru_cache(maxsize=256)
+def _shape(believed: bytes, targets: tuple[float, ...], aversion: float) -> Geometry:
+    """Of a covariance's bytes; remembered, because beliefs outlive many blocks."""
+    return geometry(np.frombuffer(believed).reshape(len(targets), -1), targets, aversion)
 
 
 def _ranked(

@@ -114,7 +114,9 @@ def flows_of(prices: Floats, worth: float, found: Found) -> Flows:
 
 def worth_of(network: Network, demand: Floats, base: int) -> float:
     """The scale of what is demanded; of the pools, where that is nothing."""
-    return float(np.abs(demand).sum() - abs(demand[base])) or float(network.steps[:, 2].max()) * 1e-3
+    wanted = demand.tolist()
+    wanted[base] = 0.0
+    return sum(map(abs, wanted)) or float(network.steps[:, 2].max()) * 1e-3
 
 
 def offers(network: Network, prices: Floats) -> tuple[Ints, Floats, Floats]:

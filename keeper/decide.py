@@ -264,7 +264,8 @@ class _Case:
         caps = (
             () if urgent else tuple((p, (most - 1) * price * UNDER) for p, most in mandate.venue_limits if p in pools)
         )
-        open_market = opener(snapshot, pools, base.address, gas_price, slippage, mandate.data_price, caps)
+        deviation = guard.most_deviation(vault, urgent)
+        open_market = opener(snapshot, pools, base.address, gas_price, slippage, mandate.data_price, caps, deviation)
         gross = vault.gross(snapshot, snapshot.head.timestamp)
         least = mandate.min_trade * 10**base.decimals * price
         turnover, widen = self._turnover(least / price)

@@ -310,12 +310,12 @@ def _deviation(case: Case) -> str:
             off = abs(off_oracle(case.snapshot, venue))
             if off > worst:
                 worst, where = off, f"{pool} is {off * BPS:.1f} bps off {when} the trade"
-    return where if worst * BPS > most_deviation(case.vault, case.plan) else ""
+    return where if worst * BPS > most_deviation(case.vault, case.plan.urgent) else ""
 
 
-def most_deviation(vault: Vault, plan: Plan) -> Bps:
+def most_deviation(vault: Vault, urgent: bool) -> Bps:
     """Of a pool's price from the oracle's: the vault's own limit, in a rescue the contracts' hard maximum."""
-    return MAX_DEVIATION if plan.urgent else vault.limits.max_deviation
+    return MAX_DEVIATION if urgent else vault.limits.max_deviation
 
 
 def off_oracle(snapshot: Snapshot, venue: Venue) -> float:

@@ -8,6 +8,9 @@ from keeper.model import ALL_RECEIVED, Fill, Leg
 from keeper.plan.market import Market
 from keeper.units import Address
 
+_SURE = 0.9999
+"""Of what will have come round a circle: no more of a token may be sold than was ordered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hop:
@@ -27,17 +30,22 @@ def dispose(
 
     Tokens in the order of flow: all that comes in is known before any of it goes on. What passes through a token that
     is not `held` goes on to the last unit, its largest leg last as ALL_RECEIVED; through a held one by amount, covered
-    by what is held and by the least that the legs before may bring. Raises Unquotable where a pool does.
+    by what is held and by the least that the legs before may bring. A circle begins at a token of which enough is held.
+    Raises Unquotable where a pool does.
     """
     legs: list[Leg] = []
     fills: list[Fill] = []
-    for token in in_order(hops):
+    paid: set[Address] = set()
+    for token in in_order(hops, held):
+        paid.add(token)
+        early = any(h.token_out == token and h.token_in not in paid for h in hops)
         outgoing = sorted((h for h in hops if h.token_in == token), key=lambda h: (h.paid, h.pool))
         received = sum(f.amount_out for f in fills if f.token_out == token)
         certain = sum(leg.min_out for leg, f in zip(legs, fills, strict=True) if f.token_out == token)
         sold = sells.get(token, 0)
         if token in held:
-            budget = limit = sold + min(_onward(hops, token, sold, received), held[token] - sold + certain)
+            onward = _onward(hops, token, sold, None if early else received)
+            budget = limit = sold + min(onward, held[token] - sold + certain)
         else:
             budget, limit = received, certain
         for fill in _split(market, outgoing, budget, limit):
@@ -47,12 +55,15 @@ def dispose(
     return tuple(legs), tuple(fills)
 
 
-def in_order(hops: Sequence[Hop]) -> list[Address]:
-    """Tokens that are paid, each after every token that leads to it. The hops must have no cycle."""
+def in_order(hops: Sequence[Hop], held: Mapping[Address, int]) -> list[Address]:
+    """Tokens that are paid, each after every token that leads to it, or, in a circle, out of what is `held`."""
     order: list[Address] = []
     left = list(hops)
     while left:
         ready = {h.token_in for h in left} - {h.token_out for h in left}
+        if not ready:
+            pays = {t: sum(h.paid for h in hops if h.token_in == t) for t in {h.token_in for h in left}}
+            ready = set(sorted(t for t in pays if pays[t] <= held.get(t, 0))[:1])
         if not ready:
             raise Unquotable("the flows run in a circle, so that no order of legs can pay for them")
         order.extend(sorted(ready))
@@ -60,11 +71,13 @@ def in_order(hops: Sequence[Hop]) -> list[Address]:
     return order
 
 
-def _onward(hops: Sequence[Hop], token: Address, sold: int, received: int) -> int:
-    """The part of `received` that passes through a held token, in the proportion of the flows."""
+def _onward(hops: Sequence[Hop], token: Address, sold: int, received: int | None) -> int:
+    """The part of `received` that passes through a held token, in the proportion of the flows; None: yet to come."""
     inflow = sum(h.received for h in hops if h.token_out == token)
-    passing = sum(h.paid for h in hops if h.token_in == token) - sold
-    return min(received, int(received * max(0.0, passing / inflow))) if inflow > 0.0 else 0
+    passing = max(0.0, sum(h.paid for h in hops if h.token_in == token) - sold)
+    if received is None:
+        return int(_SURE * passing)
+    return min(received, int(received * (passing / inflow))) if inflow > 0.0 else 0
 
 
 def _split(market: Market, hops: Sequence[Hop], budget: int, limit: int) -> list[Fill]:

@@ -10,12 +10,14 @@ from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.ladder import ladder
 from keeper.plan.routing.network import Network, network
 from keeper.plan.routing.solve import gains, offers, settle
-from keeper.units import Address, bps_down
+from keeper.units import BPS, Address, bps_down
 
 _REMEMBERED = 16
 """Markets: a block's vaults share one or a few, and each holds megabytes."""
 BASE_BYTES, LEG_BYTES = 420, 160
 """Of a signed transaction without legs, 340 to 500 by the kind of move: envelope, order and offsets; and of a leg."""
+_JUST_WITHIN = 0.999
+"""Of how far a pool may be traded: whole units and quotes need not land where floats do."""
 _AT_REST = 1e-12
 """Arbitrage worth less than this share of the pools' depth is rounding."""
 
@@ -26,7 +28,8 @@ class Market:
 
     Prices are quote currency per raw unit; `gas_value` is a unit of gas in quote currency, `data_value` a byte of
     calldata on the L1 that a rollup publishes it to; `max_slippage` in bps. `caps` are the most that may be paid into a
-    pool, fee included, in quote currency; no cap where none is stated.
+    pool, fee included, in quote currency; no cap where none is stated. `max_deviation` in bps is how far from the
+    oracle's a pool's price may be, before the trade and after it; any distance where it is None.
     """
 
     venues: tuple[Venue, ...]
@@ -36,6 +39,7 @@ class Market:
     max_slippage: int
     data_value: float = 0.0
     caps: tuple[tuple[Address, float], ...] = ()
+    max_deviation: int | None = None
 
     @functools.cached_property
     def _by_pool(self) -> dict[Address, Venue]:
@@ -44,7 +48,8 @@ class Market:
     @functools.cached_property
     def graph(self) -> "Graph | None":
         """The pools that hold something, None when none does; remembered for the vaults that share them."""
-        return _graph(_Same(self.venues), self.prices, self.gas_value)
+        most = None if self.max_deviation is None else self.max_deviation / BPS
+        return _graph(_Same(self.venues), self.prices, self.gas_value, most)
 
     def venue(self, pool: Address) -> Venue:
         return self._by_pool[pool]
@@ -104,14 +109,18 @@ class _Same:
 
 
 @functools.lru_cache(_REMEMBERED)
-def _graph(same: _Same, prices: tuple[tuple[Address, float], ...], gas_value: float) -> Graph | None:
+def _graph(
+    same: _Same, prices: tuple[tuple[Address, float], ...], gas_value: float, most: float | None
+) -> Graph | None:
     values = dict(prices)
     priced = [v for v in same.venues if set(v.tokens) <= values.keys()]
     found = (ladder(venue) for venue in priced)  # type: ignore[arg-type]  # frozen values hash; a protocol cannot say so
     ladders = [one for one in found if one is not None]
-    if not ladders:
-        return None
     raw = network(ladders, values, gas_value)
+    if most is not None:
+        raw = raw.near(most * _JUST_WITHIN)
+    if not len(raw.steps):
+        return None
     rest, start = settle(raw)
     if gains(raw, start, *offers(raw, start)).max() <= _AT_REST * float(raw.steps[:, 2].max()):
         return Graph(raw, None, start)
@@ -126,10 +135,12 @@ def opener(
     max_slippage: int,
     data_price: float = 0.0,
     caps: tuple[tuple[Address, float], ...] = (),
+    max_deviation: int | None = None,
 ) -> Callable[[], Market]:
     """A function that gives the market of `pools` at the snapshot's oracle prices.
 
-    `gas_price` in wei a unit of gas, `data_price` in wei a byte of calldata, `caps` in quote currency.
+    `gas_price` in wei a unit of gas, `data_price` in wei a byte of calldata, `caps` in quote currency,
+    `max_deviation` in bps.
     """
     market = Market(
         tuple(map(snapshot.venue, pools)),
@@ -139,5 +150,6 @@ def opener(
         max_slippage,
         data_price * snapshot.native.price_x36 / 1e36,
         caps,
+        max_deviation,
     )
     return lambda: market

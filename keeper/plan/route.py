@@ -1,8 +1,10 @@
 """Amounts to sell and tokens to buy in, ordered legs with their exact fills out, over all pools at once."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from keeper.errors import Unquotable
 from keeper.model import MAX_LEGS, Cost, Fill, Leg
@@ -12,6 +14,7 @@ from keeper.plan.routing.gas import Pools, solve_with_gas, value
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.network import Network
 from keeper.plan.routing.solve import Flows, demand_of
+from keeper.plan.sequence import both_ways, forbidden, turns
 from keeper.units import Address
 
 __all__ = ["Capped", "Market", "Order", "Trades", "opener", "route"]
@@ -22,6 +25,10 @@ _DUST = 1e-9
 
 _ROOM = (0.9999, 0.99, 0.9)
 """Shares of the caps to solve within, the next where whole units and quotes left a leg over one."""
+
+
+_TURNS = 4
+"""Rounds in which the order of two tokens is turned."""
 
 
 class Capped(Unquotable):
@@ -64,9 +71,22 @@ class Trades:
 def route(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...] = ()) -> Trades:
     """The trades that cost least, gas included: fees, impact and the pools' prices against the oracle's.
 
-    The float optimum proposes, exact quotes dispose. Raises Unquotable, with the reason, when no path can take it;
-    Capped when one could, beyond the market's caps.
+    The float optimum proposes, exact quotes dispose. Pools too far from the oracle are passed over where the others can
+    take it; where they cannot, a guard says which. Raises Unquotable, with the reason, when no path can take it; Capped
+    when one could, beyond the market's caps.
     """
+    try:
+        return _capped(market, order, base_gas, used)
+    except Capped:
+        raise
+    except Unquotable:
+        if market.max_deviation is None:
+            raise
+    return _capped(replace(market, max_deviation=None), order, base_gas, used)
+
+
+def _capped(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...]) -> Trades:
+    """As `route`, through the pools that the market's deviation lets be used, and no others."""
     found = market.graph
     if found is None:
         raise Unquotable("no pool on the allow-list holds anything")
@@ -80,7 +100,7 @@ def route(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...] =
             break
         if _over(market, trades) is None:
             return trades
-    free = route(replace(market, caps=()), order, base_gas)
+    free = _capped(replace(market, caps=()), order, base_gas, ())
     over = _over(market, free)
     if over is None:  # rounding left no way within them
         raise Capped("venue_limits are too narrow for legs in whole units")
@@ -106,8 +126,8 @@ def _route(market: Market, found: Graph, order: Order, base_gas: int, used: tupl
     resting = _flows(found.rest, found.prices, order, used[:1])
     ways = [(found.rest, resting)]
     if found.raw is not None:
-        raw = found.raw.one_way(_ranks(found.rest, resting, order))
-        ways = [(raw, flows) for flows in _as_it_stands(raw, order, resting, used[1:2])] + ways
+        ranks = _ranks(found.rest, resting, order)
+        ways = _as_it_stands(found.raw, order, ranks, resting, used[1:2]) + ways
     refusals = []
     for net, flows in ways:
         try:
@@ -120,18 +140,43 @@ def _route(market: Market, found: Graph, order: Order, base_gas: int, used: tupl
     raise refusals[-1]
 
 
-def _as_it_stands(raw: Network, order: Order, resting: Flows, used: tuple[Pools, ...]) -> Iterator[Flows]:
+def _as_it_stands(
+    raw: Network, order: Order, ranks: Floats, resting: Flows, used: tuple[Pools, ...]
+) -> list[tuple[Network, Flows]]:
     """Flows through the pools as they are, not at rest, the cheapest first: freely chosen, and through those used then.
 
-    The second costs a single solve, and the choice of pools may have been luckier there.
+    The second costs a single solve, and the choice of pools may have been luckier there. Then, while a pool that the
+    order of tokens forbids would gain, in other orders than they flow in at rest, from the best one on; and last with
+    no order between the tokens sold and bought, which is payable where the vault holds enough of them.
     """
-    found = []
+    net, ways = raw.one_way(ranks), list[tuple[Network, Flows]]()
     for start in dict.fromkeys((used, (resting.active,))):
-        try:
-            found.append(_flows(raw, resting.prices, order, start))
-        except Unquotable:
-            continue
-    yield from sorted(found, key=lambda flows: -value(raw, flows))
+        ways += _any(net, resting.prices, order, start)
+    if not ways:
+        return ways
+    best = max(ways, key=lambda way: value(*way))
+    sold = [at for at, t in enumerate(raw.tokens) if t in order.sells]
+    demanded = sold + [at for at, t in enumerate(raw.tokens) if t in order.buys]
+    for _ in range(_TURNS):
+        tried = []
+        for turned in turns(ranks, forbidden(raw, ranks, best[1], demanded), sold):
+            tried += [(way, turned) for way in _any(raw.one_way(turned), resting.prices, order, ())]
+        way, turned = max(tried, key=lambda one: value(*one[0]), default=(best, ranks))
+        if value(*way) <= value(*best):
+            break
+        best, ranks = way, turned
+        ways.append(best)
+    if forbidden(raw, ranks, best[1], demanded):
+        ways += _any(both_ways(raw, ranks, demanded), resting.prices, order, ())
+    return sorted(ways, key=lambda way: -value(*way))
+
+
+def _any(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) -> list[tuple[Network, Flows]]:
+    """The network with its flows; none where there are none."""
+    try:
+        return [(net, _flows(net, prices, order, used))]
+    except Unquotable:
+        return []
 
 
 def _flows(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) -> Flows:
@@ -152,12 +197,12 @@ def _flows(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) 
     return flows
 
 
-def _ranks(net: Network, flows: Flows, order: Order) -> list[float]:
+def _ranks(net: Network, flows: Flows, order: Order) -> Floats:
     """A rank a token, rising along every trade: tokens passed over follow those sold, tokens only bought come last."""
-    ranked = in_order(_hops(net, flows))
+    ranked = in_order(_hops(net, flows), {})
     after = max((ranked.index(t) for t in order.sells if t in ranked), default=0) + 0.5
     rank = {t: float(ranked.index(t)) if t in ranked else len(ranked) if t in order.buys else after for t in net.tokens}
-    return [rank[t] for t in net.tokens]
+    return np.array([rank[t] for t in net.tokens])
 
 
 def _hops(net: Network, flows: Flows) -> list[Hop]:

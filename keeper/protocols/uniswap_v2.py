@@ -22,6 +22,9 @@ KEEP_PER_MILLE = 997
 FEE = 0.003
 RESERVE_MAX = 2**112 - 1  # the pair stores its reserves as uint112 and reverts beyond
 SWAP_GAS = Gas(75_000)  # measured: the router's 98,000 less a transaction's 21,000, in the local world
+LEG_GAS = Gas(
+    52_000
+)  # what a vault adds, measured: 127,000 a leg in 200 mined rebalances, where a V3 pool's is 121,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class UniswapV2Pair:
 
     @property
     def gas(self) -> Gas:
-        return SWAP_GAS
+        return Gas(SWAP_GAS + LEG_GAS)
 
     def mid(self, token_in: Address) -> float:
         """Marginal raw output per raw input before the fee; 0.0 when the pair is empty."""

@@ -143,7 +143,7 @@ def pools_of(bound: Bound, vault: Vault, mandate: Mandate) -> tuple[Pool, ...]:
 
 def most_discount(snapshot: Snapshot, vault: Vault, mandate: Mandate, urgent: bool) -> Bps:
     """How far under the oracle's worth of what it sells a leg may demand."""
-    deviation = guard.MAX_DEVIATION if urgent else vault.limits.max_deviation
+    deviation = guard.most_deviation(vault, urgent)
     dearest = max((v.fee for v in snapshot.venues), default=0.0)
     return Bps(deviation + guard.most_slippage(vault, mandate, urgent) + round(dearest * BPS))
 

@@ -3,7 +3,7 @@
 Every instance is the local world again, after a fall or a rally and trades by others: the keeper's plan is mined, then,
 from the same block, the same amounts by the best single pool a pair, by an even split over a pair's pools, and by the
 best path of two hops. What each lost, the vault's loss at oracle prices and its gas together, is in basis points of the
-value sold.
+value sold; gas at what the keeper pays for it, the base fee and its tip.
 """
 
 import argparse
@@ -140,16 +140,16 @@ def _sales(wanted: Errand, shares: dict[Address, float]) -> list[Sale]:
     return found
 
 
-def mine(running: RunningWorld, snapshot: Snapshot, calldata: bytes, sold: float) -> Mined:
-    """Send the keeper's transaction on top of the snapshot's block, and forget it again."""
+def mine(running: RunningWorld, snapshot: Snapshot, calldata: bytes, sold: float, tip: int) -> Mined:
+    """Send the keeper's transaction on top of the snapshot's block, and forget it again; `tip` in wei a unit of gas."""
     vault, before = snapshot.vaults[0], rpc.request(running.url, "evm_snapshot")
     sent = {
         "from": running.world.account("keeper"),
         "to": vault.address,
         "data": "0x" + calldata.hex(),
         "gas": hex(GAS_LIMIT),
-        "maxFeePerGas": hex(2 * snapshot.head.base_fee),
-        "maxPriorityFeePerGas": "0x0",
+        "maxFeePerGas": hex(2 * snapshot.head.base_fee + tip),
+        "maxPriorityFeePerGas": hex(tip),
     }
     rpc.request(running.url, "evm_setAutomine", False)
     market.set_base_fee(running, snapshot.head.base_fee)
@@ -161,14 +161,14 @@ def mine(running: RunningWorld, snapshot: Snapshot, calldata: bytes, sold: float
     if int(receipt["status"], 16) != 1:
         return Mined(math.inf, 0.0)
     (event,) = executed(logs(receipt["logs"]), vault.address)
-    gas = int(receipt["gasUsed"], 16) * snapshot.head.base_fee * snapshot.native.price_x36
+    gas = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16) * snapshot.native.price_x36
     base = snapshot.round(vault.tokens[0].address).price_x36
     return Mined((event.nav_before - event.nav_after) / sold * 1e4, gas / base / sold * 1e4)
 
 
-def instances(running: RunningWorld, keeper: Keeper, count: int) -> Iterator[dict[str, Mined]]:
+def instances(running: RunningWorld, keeper: Keeper, count: int, seed: int) -> Iterator[dict[str, Mined]]:
     """What the keeper's plan and each other route lost, for `count` moves of the market that call for a plan."""
-    draw = random.Random(SEED)
+    draw, tip = random.Random(seed), keeper.mandate("basket").lanes.of(False).tip
     done = 0
     while done < count:
         before = rpc.request(running.url, "evm_snapshot")
@@ -176,7 +176,7 @@ def instances(running: RunningWorld, keeper: Keeper, count: int) -> Iterator[dic
         snapshot = keeper.observe()
         verdict = keeper.decide("basket", snapshot).decision.verdict
         if isinstance(verdict, Approved) and verdict.prediction.fills:
-            yield compare(running, snapshot, verdict)
+            yield compare(running, snapshot, verdict, tip)
             done += 1
         rpc.request(running.url, "evm_revert", before)
 
@@ -194,12 +194,12 @@ def disturb(running: RunningWorld, draw: random.Random) -> None:
         market.swap(running, sold, bought, int(whole * 10 ** running.world.token(sold).decimals), pool)
 
 
-def compare(running: RunningWorld, snapshot: Snapshot, approved: Approved) -> dict[str, Mined]:
+def compare(running: RunningWorld, snapshot: Snapshot, approved: Approved, tip: int) -> dict[str, Mined]:
     vault = snapshot.vaults[0]
     base = snapshot.round(vault.tokens[0].address).price_x36
     wanted = errand(snapshot, approved.prediction.fills)
     sold = sum(amount * snapshot.round(token).price_x36 / base for token, amount in wanted.sells.items())
-    found = {"keeper": mine(running, snapshot, approved.calldata, sold)}
+    found = {"keeper": mine(running, snapshot, approved.calldata, sold, tip)}
     for name, route in ROUTES.items():
         try:
             plan = Plan(legs(snapshot, route, wanted), None, approved.plan.cost, approved.plan.waiting, name)
@@ -207,7 +207,7 @@ def compare(running: RunningWorld, snapshot: Snapshot, approved: Approved) -> di
             found[name] = Mined(math.inf, 0.0)
             continue
         order = vault.order(snapshot, plan, Timestamp(snapshot.head.timestamp + 300), 0)
-        found[name] = mine(running, snapshot, vault.encode(order, plan), sold)
+        found[name] = mine(running, snapshot, vault.encode(order, plan), sold, tip)
     return found
 
 
@@ -231,14 +231,14 @@ policy = {{ settle = "target", volatility = {{ USDC = 0.01 }} }}
     return parse(text, folder / "keeper.toml", {})
 
 
-def table(found: list[dict[str, Mined]]) -> bool:
+def table(found: list[dict[str, Mined]], seed: int) -> bool:
     """Print what the keeper saved against each other route; whether it was never worse than any."""
     lost = [one["keeper"] for one in found]
     print("# Rebalances, mined\n")
     print(
         f"{len(found)} rebalances of the local world's basket (USDC, WETH, WBTC; 2 million dollars; six Uniswap V2 and "
-        "V3 pools), each from its own market, by `scripts/bench rebalances`. Basis points of the value sold, the "
-        "vault's loss at oracle prices and gas at 2 gwei together; positive is what the keeper's plan saved.\n"
+        f"V3 pools), each from its own market, by `scripts/bench rebalances --seed {seed}`. Basis points of the value "
+        "sold, the vault's loss at oracle prices and gas at 3 gwei together; positive is what the plan saved.\n"
     )
     print(
         f"The keeper's own: loss {statistics.mean(m.loss for m in lost):.2f}, "
@@ -260,14 +260,15 @@ def table(found: list[dict[str, Mined]]) -> bool:
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--count", type=int, default=INSTANCES)
-    count = options.parse_args().count
+    options.add_argument("--seed", type=int, default=SEED)
+    asked = options.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         start() as running,
         open_keeper(config(running, Path(folder))) as keeper,
     ):
-        found = list(instances(running, keeper, count))
-    if table(found):
+        found = list(instances(running, keeper, asked.count, asked.seed))
+    if table(found, asked.seed):
         return 0
     print("\nmissed: some rebalance was worse than another route, or was refused")
     return 1

@@ -1,7 +1,9 @@
 """Orders routed through exact pools: never worse than the simple ways, payable in order, refused in words."""
 
+import math
 import os
 from dataclasses import replace
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 
 from keeper.errors import Unquotable
 from keeper.model import ALL_RECEIVED, MAX_LEGS, Fill, Venue
+from keeper.plan.dispose import dispose
 from keeper.plan.market import Market
-from keeper.plan.route import Order, Trades, route
+from keeper.plan.route import Order, Trades, _flows, _hops, route
 from keeper.protocols.uniswap_v2 import UniswapV2Pair
 from keeper.units import Address
 from keeper.vaults.legs import run_legs
@@ -114,6 +117,84 @@ def test_an_intermediate_token_split_over_pools_is_spent_to_the_last_unit_even_w
     assert run_legs(snapshot, legs, {A: amount, B: 0}).inventory[D] == 0
 
 
+def test_the_order_of_tokens_is_found_as_by_trying_every_one() -> None:
+    missed, compared = 0, 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        market = random_market(seed, 0.003)
+        tokens = [TOKENS[i] for i in rng.permutation(4)]
+        values = rng.dirichlet(np.ones(4)) * 1e5
+        sells = {t: int(v / PRICES[t]) for t, v in zip(tokens[: 1 + seed % 2], values, strict=False)}
+        worth = sum(a * PRICES[t] for t, a in sells.items())
+        bought = tokens[len(sells) : 3]
+        order = Order(sells, {t: worth / len(bought) / PRICES[t] for t in bought}, dict.fromkeys(TOKENS, 0) | sells)
+        best = min((_in_this_order(market, order, one) for one in permutations(tokens)), default=math.inf)
+        try:
+            found = route(market, order, 0).cost.total
+        except Unquotable:
+            continue
+        compared += 1
+        missed += found > best + 1e-6 * worth / PRICES[market.base]
+    assert compared > 15
+    assert missed == 0
+
+
+def _in_this_order(market: Market, order: Order, tokens: tuple[Address, ...]) -> float:
+    """What the order costs where pools trade from the earlier of the tokens to the later only; infinite where none."""
+    found = market.graph
+    assert found is not None
+    net = found.raw or found.rest
+    net = net.one_way(np.array([float(tokens.index(t)) for t in net.tokens]))
+    try:
+        _, fills = dispose(market, _hops(net, _flows(net, found.prices, order, ())), order.sells, order.held)
+    except Unquotable:
+        return math.inf
+    return market.cost(fills, 0).total
+
+
+def _pushed(number: int, tokens: tuple[Address, Address], dollars: float, off: float) -> UniswapV2Pair:
+    """A pair at whose price token 0 buys more than by the oracle's, by the share `off`."""
+    return pair(number, int(dollars / PRICES[tokens[0]]), int(dollars * (1.0 + off) / PRICES[tokens[1]]), tokens)
+
+
+def test_a_pool_pushed_between_two_tokens_to_be_bought_is_passed_through() -> None:
+    venues = (stable(1, (A, B), 3e7), stable(2, (A, C), 3e7), _pushed(3, (B, C), 3e7, 0.02))
+    order = Order({A: 10**11}, {B: 5e4 / PRICES[B], C: 5e4 / PRICES[C]}, {A: 10**11, B: 0, C: 0})
+    assert {(f.token_in, f.token_out) for f in route(market_of(*venues), order, 0).fills} == {(A, B), (B, C)}
+
+
+def test_two_pools_apart_are_traded_in_a_circle_where_the_vault_holds_enough() -> None:
+    venues = (_pushed(1, (A, B), 3e7, 0.02), stable(2, (A, B), 3e7), stable(3, (A, C), 3e7), stable(4, (B, C), 3e7))
+    sells, buys = {A: 5 * 10**10, B: int(5e4 / PRICES[B])}, {C: 1e5 / PRICES[C]}
+    poor = route(market_of(*venues), Order(sells, buys, sells), 0)
+    held = {A: 10**13, B: int(1e7 / PRICES[B]), C: 0}
+    rich = route(market_of(*venues), Order(sells, buys, held), 0)
+    assert {(f.token_in, f.token_out) for f in rich.fills} >= {(A, B), (B, A)}
+    assert rich.cost.total < poor.cost.total
+    after = _replay(market_of(*venues), rich, held)
+    assert all(0 <= after[t] - held[t] + amount <= 1e-3 * held[t] for t, amount in sells.items())
+
+
+def test_a_pool_that_the_vault_would_refuse_is_passed_over() -> None:
+    market = market_of(_pushed(1, (A, B), 3e7, 0.02), stable(2, (A, B), 1e7))
+    assert [f.pool for f in route(market, _sale(A, B, 10**10), 0).fills] == [market.venues[0].pool]
+    near = replace(market, max_deviation=100)
+    assert [f.pool for f in route(near, _sale(A, B, 10**10), 0).fills] == [market.venues[1].pool]
+
+
+def test_no_pool_is_traded_further_from_the_oracle_than_the_vault_lets_it_where_others_take_the_rest() -> None:
+    market = replace(
+        market_of(stable(1, (A, B), 1e6), pair(2, 10**13, int(1e7 / PRICES[B] * 0.993))), max_deviation=100
+    )
+    for token, other in ((A, B), (B, A)):
+        amount = int(1.6e4 / PRICES[token])
+        after = [
+            market.venue(f.pool).after(token, f.amount_in) for f in route(market, _sale(token, other, amount), 0).fills
+        ]
+        assert after
+        assert all(abs(v.mid(A) * PRICES[B] / PRICES[A] - 1.0) < 0.01 for v in after)
+
+
 class _Short:
     """A pool that gives the least that its leg accepts."""
 
@@ -147,7 +228,7 @@ def test_a_cycle_of_stale_pools_elsewhere_is_left_to_others() -> None:
 def test_gas_decides_how_many_pools() -> None:
     venues = [stable(n, (A, B), 1e6) for n in range(1, 7)]
     used = [len(route(market_of(*venues, gas_value=gas), _sale(A, B, 10**10), 0).legs) for gas in (0.0, 1e-4, 1e-3)]
-    assert used == [6, 4, 1]
+    assert used == [6, 3, 1]
 
 
 def test_more_pools_than_legs_are_cut_to_the_contracts_limit() -> None:

@@ -1,5 +1,6 @@
 """Pools and token values in, the arrays that the kernel reads out: edges of steps, in units of value."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -35,9 +36,9 @@ class Network:
     def edges(self) -> Edges:
         return Edges(self.pairs, self.keep, self.lead, self.first[:-1], self.first[1:], self.steps)
 
-    def one_way(self, ranks: Sequence[float]) -> "Network":
+    def one_way(self, ranks: Floats) -> "Network":
         """The pools in one direction each, from the token of lower rank: whatever trades then, no cycle does."""
-        rank = np.array(ranks)[self.pairs]
+        rank = ranks[self.pairs]
         return replace(self, lead=self.lead * (rank < rank[:, ::-1]).ravel())
 
     def capped(self, caps: Mapping[Address, float]) -> "Network":
@@ -48,6 +49,20 @@ class Network:
         left = room > 0.0
         steps, room = self.steps[left], room[left]
         steps[:, 1] = np.maximum(steps[:, 1], 1.0 / (1.0 / steps[:, 0] + room / steps[:, 2]))
+        first = np.concatenate(([0], np.cumsum(left)))[self.first]
+        return replace(self, first=first, steps=steps, lead=_lead(self.keep, first, steps))
+
+    def near(self, most: float) -> "Network":
+        """No step further than `most`, a fraction, from the price of the values, and none of a pool that is there."""
+        least = np.tile([math.sqrt(1.0 - most), 1.0 / math.sqrt(1.0 + most)], self.keep.size)
+        some = self.first[:-1] < self.first[1:]
+        beyond = np.zeros(least.size, np.bool_)
+        beyond[some] = self.steps[self.first[:-1][some], 0] < least[some]
+        least[np.repeat(beyond.reshape(-1, 2).any(1), 2)] = np.inf
+        least = np.repeat(least, np.diff(self.first))
+        left = self.steps[:, 0] > least
+        steps = self.steps[left]
+        steps[:, 1] = np.maximum(steps[:, 1], least[left])
         first = np.concatenate(([0], np.cumsum(left)))[self.first]
         return replace(self, first=first, steps=steps, lead=_lead(self.keep, first, steps))
 

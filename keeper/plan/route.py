@@ -157,16 +157,17 @@ def _as_it_stands(
     best = max(ways, key=lambda way: value(*way))
     sold = [at for at, t in enumerate(raw.tokens) if t in order.sells]
     demanded = sold + [at for at, t in enumerate(raw.tokens) if t in order.buys]
+    against = forbidden(raw, ranks, best[1], demanded)
     for _ in range(_TURNS):
         tried = []
-        for turned in turns(ranks, forbidden(raw, ranks, best[1], demanded), sold):
+        for turned in turns(ranks, against, sold):
             tried += [(way, turned) for way in _any(raw.one_way(turned), resting.prices, order, ())]
         way, turned = max(tried, key=lambda one: value(*one[0]), default=(best, ranks))
         if value(*way) <= value(*best):
             break
-        best, ranks = way, turned
+        best, ranks, against = way, turned, forbidden(raw, turned, way[1], demanded)
         ways.append(best)
-    if forbidden(raw, ranks, best[1], demanded):
+    if against:
         ways += _any(both_ways(raw, ranks, demanded), resting.prices, order, ())
     return sorted(ways, key=lambda way: -value(*way))
 

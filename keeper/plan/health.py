@@ -23,6 +23,8 @@ from keeper.units import BPS
 
 _ROUNDS = 4
 """The size depends on the cost and the cost on the size; each round shrinks the error by about the cost itself."""
+_SETTLED = 1e-6
+"""A round that would change the size by less than this share of it is left out."""
 _CLOSE = 0.995
 """Share of Aave's own limits that an action without a flash loan may use."""
 
@@ -159,7 +161,7 @@ def _try(
 ) -> _Tried:
     collateral, debt = _values(problem)
     lever = _health(problem, collateral, debt) > target
-    cost = 0.0
+    cost, last = 0.0, math.inf
     for _ in range(_ROUNDS):
         value = (
             borrow_for_health(collateral, debt, problem.threshold, target, cost)
@@ -175,8 +177,10 @@ def _try(
             raise Unquotable(f"less than the mandate's min_trade may be sold now; lower that, or {bounds.widen}")
         if value < bounds.min_trade:
             raise Unquotable("the trade would be smaller than the mandate's min_trade")
+        if abs(value - last) <= _SETTLED * value:
+            break
         tried = (_lever if lever else _delever)(problem, value, name, market, bounds, used)
-        used = tried.trades.used
+        used, last = tried.trades.used, value
         cost = 1.0 - abs(_gained(problem, tried, lever)) / value
     return tried
 

@@ -1,7 +1,7 @@
 """A health factor outside its band in, the cheapest way back, or the reason to wait, out."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.costs import (
@@ -23,7 +23,7 @@ from keeper.units import BPS
 
 _ROUNDS = 4
 """The size depends on the cost and the cost on the size; each round shrinks the error by about the cost itself."""
-_SETTLED = 1e-6
+_SETTLED = 1e-5
 """A round that would change the size by less than this share of it is left out."""
 _CLOSE = 0.995
 """Share of Aave's own limits that an action without a flash loan may use."""
@@ -61,6 +61,9 @@ class _Tried:
     cost: Cost
     collateral: float
     debt: float
+    value: float = 0.0
+    rate: float = 0.0
+    """Of the value that was sold, what it cost."""
 
 
 def plan_health(
@@ -83,7 +86,7 @@ def plan_health(
     def consider(target: float, name: str) -> None:
         try:
             used = trials[0].trades.used[:-1] if trials else ()  # what is traded is always searched for anew
-            trials.append(_try(problem, target, name, market, bounds, used))
+            trials.append(_try(problem, target, name, market, bounds, used, trials))
         except (Unquotable, ValueError) as error:
             if isinstance(error, Capped):
                 told.append(capped(mandate, error))
@@ -158,17 +161,19 @@ def _try(
     market: Market,
     bounds: Bounds,
     used: tuple[Pools, ...] = (),
+    before: Sequence[_Tried] = (),
 ) -> _Tried:
     collateral, debt = _values(problem)
     lever = _health(problem, collateral, debt) > target
-    cost, last = 0.0, math.inf
+    size = borrow_for_health if lever else sell_for_health
+
+    def sized(cost: float) -> float:
+        value = size(collateral, debt, problem.threshold, target, cost)
+        return min(value * (bounds.rescue.share if bounds.rescue else 1.0), bounds.turnover)
+
+    cost, last = _expected(before, sized(0.0), lever), math.inf
     for _ in range(_ROUNDS):
-        value = (
-            borrow_for_health(collateral, debt, problem.threshold, target, cost)
-            if lever
-            else sell_for_health(collateral, debt, problem.threshold, target, cost)
-        )
-        value = min(value * (bounds.rescue.share if bounds.rescue else 1.0), bounds.turnover)
+        value = sized(cost)
         if value <= 0.0:
             raise Unquotable(f"nothing may be sold now; {bounds.widen}")
         if not lever and value > collateral:
@@ -182,7 +187,17 @@ def _try(
         tried = (_lever if lever else _delever)(problem, value, name, market, bounds, used)
         used, last = tried.trades.used, value
         cost = 1.0 - abs(_gained(problem, tried, lever)) / value
+        tried = replace(tried, value=value, rate=cost)
     return tried
+
+
+def _expected(before: Sequence[_Tried], value: float, lever: bool) -> float:
+    """The rate that sizes tried before let expect: in a straight line through the last two; 0 where there are fewer."""
+    known = [one for one in before if one.move.lever == lever][-2:]
+    if len(known) < 2 or known[0].value == known[1].value:
+        return 0.0
+    first, second = known
+    return first.rate + (second.rate - first.rate) * (value - first.value) / (second.value - first.value)
 
 
 def _gained(problem: HealthProblem, tried: _Tried, lever: bool) -> float:

@@ -11,6 +11,8 @@ from keeper.plan.route import Market, Order, Trades, route
 TICK = math.log(1.0001)
 _ROUNDS = 4
 """The right size depends on the price that the trade itself leaves; each round shrinks the error by its impact."""
+_SETTLED = 1e-5
+"""A round that would change the sale by less than this share of it is left out."""
 _BISECTIONS = 60
 
 
@@ -41,6 +43,8 @@ def swapped(problem: RangeProblem, lower: int, upper: int, market: Market, limit
     for _ in range(_ROUNDS):
         found = _state(problem, trades, lower, upper)
         step = (found.weight - found.wanted) * worth(problem)
+        if abs(step) <= _SETTLED * abs(sale):
+            break
         sale = max(-limits.turnover, min(limits.turnover, sale + step))
         if abs(sale) < max(limits.min_trade, problem.prices[0]):
             return _state(problem, Trades((), (), market.cost((), limits.base_gas)), lower, upper)

@@ -157,16 +157,19 @@ def _as_it_stands(
     best = max(ways, key=lambda way: value(*way))
     sold = [at for at, t in enumerate(raw.tokens) if t in order.sells]
     demanded = sold + [at for at, t in enumerate(raw.tokens) if t in order.buys]
-    against = forbidden(raw, ranks, best[1], demanded)
+    against, turned = forbidden(raw, ranks, best[1], demanded), ranks
     for _ in range(_TURNS):
         tried = []
-        for turned in turns(ranks, against, sold):
-            tried += [(way, turned) for way in _any(raw.one_way(turned), resting.prices, order, ())]
-        way, turned = max(tried, key=lambda one: value(*one[0]), default=(best, ranks))
+        for other, pools in turns(turned, against, sold):
+            start = (tuple(sorted({*best[1].active, *pools})),)
+            tried += [(way, other) for way in _any(raw.one_way(other), resting.prices, order, start)]
+        way, other = max(tried, key=lambda one: value(*one[0]), default=(best, turned))
         if value(*way) <= value(*best):
             break
-        best, ranks, against = way, turned, forbidden(raw, turned, way[1], demanded)
+        best, turned, against = way, other, forbidden(raw, other, way[1], demanded)
         ways.append(best)
+    if turned is not ranks:
+        ways += _any(raw.one_way(turned), resting.prices, order, ())
     if against:
         ways += _any(both_ways(raw, ranks, demanded), resting.prices, order, ())
     return sorted(ways, key=lambda way: -value(*way))

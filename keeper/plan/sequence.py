@@ -3,11 +3,12 @@
 A pool trades from the token of lower rank to that of higher: whatever the flows are then, legs can be paid in turn.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from keeper.plan.routing.gas import Pools
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.network import Network
 from keeper.plan.routing.solve import Flows, gains, offers
@@ -15,8 +16,8 @@ from keeper.plan.routing.solve import Flows, gains, offers
 _MOST = 2
 """Pairs of tokens whose order is turned, those of the pools that gain most."""
 
-Pairs = Sequence[tuple[int, int]]
-"""Tokens by number, sold and bought."""
+Pairs = Mapping[tuple[int, int], Pools]
+"""Tokens by number, sold and bought, and the pools between them."""
 
 
 def forbidden(network: Network, ranks: Floats, flows: Flows, demanded: Collection[int]) -> Pairs:
@@ -27,22 +28,29 @@ def forbidden(network: Network, ranks: Floats, flows: Flows, demanded: Collectio
     """
     side, paid, received = offers(network, flows.prices)
     gained = gains(network, flows.prices, side, paid, received) - network.fixed
-    at = np.arange(side.size)
-    sold, bought = network.pairs[at, side % 2], network.pairs[at, 1 - side % 2]
+    some = np.flatnonzero((side >= 0) & (gained > 0.0))
+    pairs = network.pairs[some, np.stack([side[some], 1 - side[some]])]
+    some, pairs = some[ranks[pairs[0]] >= ranks[pairs[1]]], pairs[:, ranks[pairs[0]] >= ranks[pairs[1]]]
+    if not some.size:
+        return {}
     near = np.zeros(network.values.size, np.bool_)
     near[list(demanded)] = True
     near[network.pairs[list(flows.active)]] = True
-    against = np.flatnonzero(near[sold] & near[bought] & (side >= 0) & (gained > 0.0) & (ranks[sold] >= ranks[bought]))
-    best_first = against[np.argsort(-gained[against], kind="stable")].tolist()
-    return list(dict.fromkeys((int(sold[i]), int(bought[i])) for i in best_first))
+    kept = near[pairs].all(0)
+    some, pairs = some[kept], pairs[:, kept]
+    found: dict[tuple[int, int], Pools] = {}
+    for k in np.argsort(-gained[some], kind="stable").tolist():
+        pair = int(pairs[0, k]), int(pairs[1, k])
+        found[pair] = (*found.get(pair, ()), int(some[k]))
+    return found
 
 
-def turns(ranks: Floats, pairs: Pairs, first: Collection[int]) -> Iterator[Floats]:
-    """Ranks that let one of `pairs` trade, the tokens `first` still before all others."""
+def turns(ranks: Floats, pairs: Pairs, first: Collection[int]) -> Iterator[tuple[Floats, Pools]]:
+    """Ranks that let one of `pairs` trade, the tokens `first` still before all others; and the pools that then may."""
     for a, b in [(a, b) for a, b in pairs if a in first or b not in first][:_MOST]:
-        yield _before(ranks, a, b)
+        yield _before(ranks, a, b), pairs[a, b]
         if a not in first or b in first:
-            yield -_before(-ranks, b, a)
+            yield -_before(-ranks, b, a), pairs[a, b]
 
 
 def _before(ranks: Floats, one: int, other: int) -> Floats:

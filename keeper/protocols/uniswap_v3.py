@@ -7,9 +7,10 @@ unquotable. Prices are root prices times 2**96, token 1 per token 0, raw.
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from keeper import errors
@@ -25,6 +26,7 @@ SWAP_GAS = Gas(87_000)  # measured: the router's 109,000 less a transaction's 21
 CROSSING_GAS = Gas(35_000)  # measured: 24,000 a tick crossed before, 45,000 one crossed for the first time
 _EVERYTHING = 2**255 - 1  # the largest amount a pool's swap takes
 _ROOT_MAX = 2.0**64  # above every root price
+_NET = itemgetter(1)  # of a tick, its net liquidity
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,18 @@ class UniswapV3Pool:
         """The pool once the swap is done. Raises errors.Unquotable as `quote` does."""
         swap = self._exact_in(token_in, amount_in)
         tick = swap.tick if swap.tick is not None else v3.tick_at_sqrt_down(swap.sqrt_x96)
-        return replace(self, sqrt_price_x96=swap.sqrt_x96, tick=tick, liquidity=swap.liquidity)
+        return UniswapV3Pool(
+            self.pool,
+            self.tokens,
+            self.fee_ppm,
+            self.tick_spacing,
+            swap.sqrt_x96,
+            tick,
+            swap.liquidity,
+            self.word_from,
+            self.word_to,
+            self.ticks,
+        )
 
     def best_input(self, token_in: Address, price: float) -> int:
         """Largest input whose last unit still buys `price` raw output per raw input, fee included; 0 when none does.
@@ -128,7 +141,7 @@ class UniswapV3Pool:
         if not low <= self.sqrt_price_x96 <= high:
             return None
         here = bisect_left(self.ticks, (self.tick + 1,))
-        lowest = self.liquidity - sum(net for _, net in self.ticks[:here])
+        lowest = self.liquidity - sum(map(_NET, self.ticks[:here]))
         return Lowered(_stretches(self.ticks, (low, high), lowest), here, self.sqrt_price_x96 / v3.Q96)
 
     def _exact_in(self, token_in: Address, amount_in: int) -> "_Swap":

@@ -363,6 +363,16 @@ def test_a_journal_that_is_not_there_is_not_read(file: Path) -> None:
         open_journal(str(file), writer=False)
 
 
+def test_a_journal_that_was_never_begun_is_not_read_and_then_begun(file: Path) -> None:
+    """Its writer was killed between making the file and making the tables."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    with pytest.raises(BadInput, match="it is empty; run the keeper once"):
+        open_journal(str(file), writer=False)
+    open_journal(str(file)).close()
+    open_journal(str(file), writer=False).close()
+
+
 @pytest.mark.parametrize("url", ["nonsense://x", "postgresql+nodriver://host/name"])
 def test_an_unusable_url_is_bad_input(url: str) -> None:
     with pytest.raises((BadInput, Halt), match="journal"):

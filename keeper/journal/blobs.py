@@ -21,7 +21,11 @@ _MAX_BYTES = 200_000_000
 _REFERENCE = "#"
 _SMALL, _SMALL_KEPT, _LARGE_KEPT = 50_000, 256, 2
 """Bytes of a small value, and how many of either size are remembered as stored; held, so that their ids stay theirs."""
+_AT_ONCE = 500
+"""Hashes asked for in one statement."""
 _Known = tuple[object, Any, Hash]
+_Part = tuple[bytes, set[Hash]]
+"""A row's text, and the rows that it refers to."""
 
 
 class Blobs:
@@ -84,30 +88,21 @@ class Blobs:
                 return gone
 
     def _put(self, connection: Connection, key: Hash, tree: Any) -> None:
+        """Stores the value, and those parts of it that are not stored yet, in as few statements as that takes."""
+        made: dict[Hash, _Part] = {}
         parts: set[Hash] = set()
         if _is_value(tree):  # itself it is stored whole, under its own hash
-            rest: Any = {name: self._split(connection, node, parts) for name, node in tree.items()}
+            rest: Any = {name: _split(node, parts, made) for name, node in tree.items()}
         else:
-            rest = self._split(connection, tree, parts)
-        _insert(connection, key, canonical(rest), parts)
-
-    def _split(self, connection: Connection, node: Any, parts: set[Hash]) -> Any:
-        """`node` with every large value inside it replaced by a reference to its own row, collected in `parts`."""
-        if isinstance(node, list):
-            return [self._split(connection, one, parts) for one in node] if _holds_values(node) else node
-        if not _is_value(node):
-            return node
-        inner: set[Hash] = set()
-        rest = {name: self._split(connection, below, inner) for name, below in node.items()}
-        text = canonical(rest)
-        if len(text) < PART_BYTES:
-            parts |= inner
-            return rest
-        key = text_hash(text)
-        if not _has(connection, key):
-            _insert(connection, key, text, inner)
-        parts.add(key)
-        return {_REFERENCE: key}
+            rest = _split(tree, parts, made)
+        made[key] = canonical(rest), parts
+        known = _stored(connection, list(made))
+        new = {name: part for name, part in made.items() if name not in known}
+        rows = [{"hash": name, "payload": zlib.compress(text)} for name, (text, _) in new.items()]
+        connection.execute(insert(schema.blobs), rows)
+        links = [{"blob": name, "part": part} for name, (_, inner) in new.items() for part in sorted(inner)]
+        if links:
+            connection.execute(insert(schema.blob_parts), links)
 
     def _get(self, connection: Connection, key: Hash) -> Any:
         row = connection.execute(select(schema.blobs.c.payload).where(schema.blobs.c.hash == key)).first()
@@ -137,10 +132,34 @@ def _has(connection: Connection, key: Hash) -> bool:
     return connection.execute(select(schema.blobs.c.hash).where(schema.blobs.c.hash == key)).first() is not None
 
 
-def _insert(connection: Connection, key: Hash, text: bytes, parts: set[Hash]) -> None:
-    connection.execute(insert(schema.blobs).values(hash=key, payload=zlib.compress(text)))
-    if parts:
-        connection.execute(insert(schema.blob_parts), [{"blob": key, "part": part} for part in sorted(parts)])
+def _stored(connection: Connection, keys: list[Hash]) -> set[Hash]:
+    """Those of `keys` that are stored already."""
+    found: set[Hash] = set()
+    for at in range(0, len(keys), _AT_ONCE):
+        asked = schema.blobs.c.hash.in_(keys[at : at + _AT_ONCE])
+        found.update(connection.execute(select(schema.blobs.c.hash).where(asked)).scalars())
+    return found
+
+
+def _split(node: Any, parts: set[Hash], made: dict[Hash, _Part]) -> Any:
+    """`node` with every large value inside it replaced by a reference to a row of its own.
+
+    Those it refers to itself are collected in `parts`, all rows in `made`.
+    """
+    if isinstance(node, list):
+        return [_split(one, parts, made) for one in node] if _holds_values(node) else node
+    if not _is_value(node):
+        return node
+    inner: set[Hash] = set()
+    rest = {name: _split(below, inner, made) for name, below in node.items()}
+    text = canonical(rest)
+    if len(text) < PART_BYTES:
+        parts |= inner
+        return rest
+    key = text_hash(text)
+    made[key] = text, inner
+    parts.add(key)
+    return {_REFERENCE: key}
 
 
 def _is_value(node: Any) -> bool:

@@ -106,6 +106,10 @@ class Database:
     def _open(self) -> None:
         with self._failures():
             if not self.writer:
+                with self.engine.connect() as connection:
+                    begun = connection.dialect.has_table(connection, schema.meta.name)
+                if not begun:  # whoever was to write it was killed before its first table
+                    raise BadInput(f"found no journal in {self.name}: it is empty; run the keeper once")
                 self._check_version()
                 return
             if self._file is not None:

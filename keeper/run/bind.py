@@ -68,7 +68,7 @@ def bind(node: Node, config: Config) -> Bound:
     reader = _Reader(node, head, Lens(lens.LENS, abi.load("KeeperLens").runtime))
     named = [(f"vault {v.name}", v.address) for v in config.vaults]
     found = reader.each_of(named, [vault_facts.facts(v.address) for v in config.vaults])
-    vaults = [_with_extra(reader, one) for one in found]
+    vaults = _with_extra(reader, found)
     for vault in vaults:
         _require_known(vault)
     venues = _venues(reader, vaults)
@@ -79,8 +79,9 @@ def bind(node: Node, config: Config) -> Bound:
     markets = _markets(reader, vaults)
     bound_vaults = tuple(vaults)
     by_address = {t.address: t for t in tokens}
+    weights = _weights(reader, bound_vaults)
     mandates = tuple(
-        mandate(settings, config, [by_address[t] for t in vault.tokens], _weights(reader, vault))
+        mandate(settings, config, [by_address[t] for t in vault.tokens], weights.get(vault.address))
         for settings, vault in zip(config.vaults, bound_vaults, strict=True)
     )
     return Bound(
@@ -138,12 +139,15 @@ def _require_known(vault: VaultFacts) -> None:
             raise BadInput(f"venue {pool} of vault {vault.address} has adapter {adapter}, this keeper knows {known}")
 
 
-def _with_extra(reader: _Reader, vault: VaultFacts) -> VaultFacts:
-    adapter = registry.VAULTS.get(vault.kind)
-    if adapter is None or adapter.extra is None:
-        return vault
-    (extra,) = reader.each([adapter.extra(vault.address)])
-    return VaultFacts(vault.address, vault.kind, vault.tokens, vault.venues, extra)
+def _with_extra(reader: _Reader, vaults: Sequence[VaultFacts]) -> list[VaultFacts]:
+    """The vaults, and of some kinds what else must be known."""
+    asked = {
+        v.address: adapter.extra(v.address)
+        for v in vaults
+        if (adapter := registry.VAULTS.get(v.kind)) is not None and adapter.extra is not None
+    }
+    extra = dict(zip(asked, reader.each(asked.values()), strict=True))
+    return [replace(v, extra=extra[v.address]) if v.address in extra else v for v in vaults]
 
 
 def _venues(reader: _Reader, vaults: Sequence[VaultFacts]) -> tuple[tuple[int, Any], ...]:
@@ -182,8 +186,11 @@ def _feeds(reader: _Reader, priced: dict[Address, tuple[Address, ...]]) -> tuple
     return tuple(feeds.values())
 
 
-def _weights(reader: _Reader, vault: VaultFacts) -> tuple[tuple[Address, Bps], ...] | None:
-    if vault.kind != basket.KIND:
-        return None
-    (weights,) = reader.each([basket.weights(vault.address)])
-    return tuple((token, Bps(weight)) for token, weight in zip(vault.tokens, weights, strict=True))
+def _weights(reader: _Reader, vaults: Sequence[VaultFacts]) -> dict[Address, tuple[tuple[Address, Bps], ...]]:
+    """The target weights of the baskets among them."""
+    baskets = [v for v in vaults if v.kind == basket.KIND]
+    found = reader.each(basket.weights(v.address) for v in baskets)
+    return {
+        v.address: tuple((token, Bps(weight)) for token, weight in zip(v.tokens, weights, strict=True))
+        for v, weights in zip(baskets, found, strict=True)
+    }

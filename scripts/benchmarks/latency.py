@@ -1,6 +1,7 @@
 """Goal P13: from a head seen to a signature, 100 pools, 20 tokens and 10 vaults, two providers 30 ms away.
 
-The chain is a fork of the local world with more of everything in it (`latency_parts.crowd`). Each sample is a day later
+The chain is the local world with more of everything in it (`latency_parts.crowd`), and no fork of it, which would ask
+another node now and then for what it has not seen yet. Each sample is a day later
 and another price of ether and bitcoin: the keeper ticks live, with a quorum of two providers (two proxies of one anvil,
 each answering 30 ms after it was asked), and every transaction it signs is timed from the answer that told of its
 block's head to the signed and verified bytes; then it is sent and mined. After an action the pools are read anew, so
@@ -31,7 +32,7 @@ from keeper.model import Head, Transaction
 from keeper.run import Keeper, open_keeper
 from keeper.run.snapshot import take
 from keeper.units import SECONDS_PER_DAY, Hash
-from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY, RunningWorld, fork, market, rpc, start
+from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY, RunningWorld, market, rpc, start
 
 SIGNATURES = 60
 WARM_UP = 2
@@ -174,8 +175,8 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--count", type=int, default=SIGNATURES, help="signatures to time")
     asked = options.parse_args()
-    with start() as world, fork(world) as forked, tempfile.TemporaryDirectory() as folder:
-        running = crowded(forked)
+    with start() as world, tempfile.TemporaryDirectory() as folder:
+        running = crowded(world)
         rpc.request(running.url, "anvil_setBalance", WORLD_KEEPER_ADDRESS, hex(KEEPER_WEI))
         market.refresh_feeds(running)
         with away(running.url) as first, away(running.url) as second:

@@ -1,13 +1,13 @@
 """Goal P13: from a head seen to a signature, 100 pools, 20 tokens and 10 vaults, two providers 30 ms away.
 
 The chain is the local world with more of everything in it (`latency_parts.crowd`), and no fork of it, which would ask
-another node now and then for what it has not seen yet. Each sample is a day later
-and another price of ether and bitcoin: the keeper ticks live, with a quorum of two providers (two proxies of one anvil,
-each answering 30 ms after it was asked), and every transaction it signs is timed from the answer that told of its
-block's head to the signed and verified bytes; then it is sent and mined. After an action the pools are read anew, so
-that a tick may sign several times, each from a head of its own; the binding anew that an own action makes needed ends
-before that head is asked for, and is not in the figures. What the one anvil needs to execute a read of 100 pools
-is in the figures, twice at a time in the round; a read alone is printed beside them.
+another node now and then for what it has not seen yet. Each sample is a day later and another price of ether and
+bitcoin: the keeper ticks live, with a quorum of two providers (two proxies of one anvil, each answering 30 ms after it
+was asked), and every transaction it signs is timed from the answer that told of its block's head to the signed and
+verified bytes; then it is sent and mined. After an action the pools are read anew, so that a tick may sign several
+times, each from a head of its own; the binding anew that an own action makes needed ends before that head is asked for,
+and is not in the figures. What the one anvil needs to execute a read of 100 pools is; a read alone is printed beside
+them.
 """
 
 import argparse

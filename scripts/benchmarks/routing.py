@@ -56,7 +56,7 @@ missed: list[str] = []
 def main() -> int:
     print("# Routing\n")
     print(
-        "`scripts/bench routing`, one run on 2 cores, shared with other work; medians. Markets are at rest (no "
+        "`scripts/bench routing`, one run; medians. Markets are at rest (no "
         f"arbitrage among their own pools); a random basket is traded for {SIZE:.2%} of the depth of all pools. Times "
         "are whole calls from arrays: ours starts from nothing. Gaps and shortfalls are the largest seen, relative to "
         "the value traded; the dual bound that gaps are measured from is ours, and weak duality makes it a proof.\n"

@@ -18,6 +18,9 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 abstract contract LeverageKind is ShareVerbs, LeverageWorld {
     /// @dev Most that the vault owed so far, raw units of the base asset.
     uint256 private _owedPeak;
+    /// @dev Aave tells a health factor to one part in so many. It counts in hundred-millionths of a dollar; and once two
+    /// collaterals, one of them a gift, share a position, it rounds their mean threshold down to a whole basis point.
+    uint256 private _fine = 1e9;
 
     // the kind
 
@@ -116,8 +119,7 @@ abstract contract LeverageKind is ShareVerbs, LeverageWorld {
     }
 
     function _requireVisit(Standing memory before, Standing memory afterwards) internal override {
-        // Aave counts in hundred-millionths of a dollar.
-        _note(afterwards.kind >= before.kind - before.kind / 1e9, Law.LV3);
+        _note(afterwards.kind >= before.kind - before.kind / _fine, Law.LV3);
         if (afterwards.supply < before.supply && before.held[1] != afterwards.held[1]) {
             _requireShares(before, afterwards);
         }
@@ -181,6 +183,7 @@ abstract contract LeverageKind is ShareVerbs, LeverageWorld {
         _unmoved(Law.LV5);
         if (how % 3 == 2) aave.repay(address(token), amount, 2, address(vault));
         else aave.supply(address(token), amount, address(vault), 0);
+        if (how % 3 == 1) _fine = 7_000;
         _requireUnmoved(_dust());
     }
 

@@ -341,10 +341,14 @@ def _refuse_constant(name: str) -> None:
 
 
 def _model_classes() -> dict[str, type]:
-    """The values of `model`, but for questions, which hold functions, and Cleared, which only the guard may make."""
+    """The values of `model` that may be kept.
+
+    Not questions, which hold functions, nor Cleared, which only the guard may make, nor what a venue is lowered to.
+    """
     named = [getattr(model, name) for name in model.__all__]
     values = [kind for kind in named if inspect.isclass(kind) and dataclasses.is_dataclass(kind)]
-    return {kind.__name__: kind for kind in values if kind not in (model.Read, model.Question, model.Cleared)}
+    others = (model.Read, model.Question, model.Cleared, model.Lowered, model.Stretches)
+    return {kind.__name__: kind for kind in values if kind not in others}
 
 
 MODEL = _model_classes() | {"Amount": Amount}

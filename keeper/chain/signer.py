@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-import rlp  # type: ignore[import-untyped]
+import rlp  # type: ignore[import-untyped]  # it states no types
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
-from rlp.exceptions import RLPException  # type: ignore[import-untyped]
+from rlp.exceptions import RLPException  # type: ignore[import-untyped]  # the same
 
 from keeper.errors import BadInput, Halt
 from keeper.model import Transaction

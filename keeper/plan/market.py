@@ -105,7 +105,7 @@ class _Same:
 
     def __eq__(self, other: object) -> bool:
         same = isinstance(other, _Same) and len(self.venues) == len(other.venues)
-        return same and all(map(is_, self.venues, other.venues))  # type: ignore[attr-defined]
+        return same and all(map(is_, self.venues, other.venues))  # type: ignore[attr-defined]  # `same` says it
 
 
 @functools.lru_cache(_REMEMBERED)

@@ -38,7 +38,7 @@ def compiled() -> Entries:
         from numba.extending import register_jitable
     except ImportError:
         return INTERPRETED
-    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # set when numba is loaded
         return INTERPRETED
     for part in _parts():
         register_jitable(error_model=_ERRORS)(part)

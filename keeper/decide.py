@@ -164,6 +164,8 @@ class _Case:
         rescue = self._rescue() if self.vault.urgent(self.snapshot) else None
         if isinstance(rescue, Approved):
             return rescue
+        if rescue is not None and (faults := self.vault.faults(self.mandate)):  # nothing else may pass then
+            return Refused((*(rescue.reasons if isinstance(rescue, Refused) else ()), *faults), rescue.plan)
         verdict = self._within_limits(share)
         return rescue if rescue is not None and not isinstance(verdict, Approved) else verdict
 

@@ -64,7 +64,7 @@ class Case:
 
 def preflight(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate) -> tuple[Reason, ...]:
     """What makes any action, and any valuation, impossible at this block: role, pause, feeds, mandate, emptiness."""
-    reasons = list(vault.faults(mandate))
+    reasons = list(misfits(snapshot, vault, mandate))
     if not vault.keeper_allowed:
         reasons.append(Reason("C-1", f"{mandate.name}: the keeper's account does not hold the vault's keeper role"))
     if vault.guard.paused:
@@ -78,6 +78,18 @@ def preflight(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate) 
     elif not dead and (found := _valuation(snapshot, vault)):
         reasons.append(found)
     return tuple(reasons)
+
+
+def misfits(snapshot: Snapshot, vault: Vault, mandate: Mandate) -> tuple[Reason, ...]:
+    """Where the mandate does not fit the vault, of a vault in danger only what leaves nothing to rescue by.
+
+    Curators tighten limits and sentinels strike pools without asking the operator: housekeeping waits until the mandate
+    follows, a rescue does not.
+    """
+    faults = vault.faults(mandate)
+    if not vault.urgent(snapshot):
+        return faults
+    return tuple(reason for reason in faults if reason.id in ("M-kind", "M-goal"))
 
 
 def blackout(snapshot: Snapshot, mandate: Mandate, rescue: bool) -> tuple[Reason, ...]:

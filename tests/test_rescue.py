@@ -12,7 +12,9 @@ from keeper.decide import decide
 from keeper.errors import Refusal
 from keeper.model import (
     Approved,
+    Chunks,
     Decision,
+    Gates,
     GuardState,
     History,
     LeverageMove,
@@ -22,17 +24,18 @@ from keeper.model import (
     Snapshot,
     State,
 )
-from keeper.units import BPS, WAD, Bps, Hash, Timestamp, Wad
+from keeper.units import BPS, WAD, Bps, Hash, Timestamp, Wad, Wei
 from tests import levered, scene
 from tests.levered import VAULT
-from tests.scene import LANES, NOW
+from tests.scene import LANES, NOW, WETH_USDC
 
 FLOOR = Wad(125 * 10**16)
 RESCUE = Rescue(Wad(115 * 10**16), Wad(105 * 10**16), Bps(150), 10**22, Bps(2_500), Bps(50))
 
 
 def seen(health: float = 1.05, depth: float = 400e6, base_fee: int = 10**9, **changes: Any) -> Snapshot:
-    return levered.position(health, depth=depth, base_fee=base_fee, floor=FLOOR, **({"rescue": RESCUE} | changes))
+    changes = {"floor": FLOOR, "rescue": RESCUE} | changes
+    return levered.position(health, depth=depth, base_fee=base_fee, **changes)
 
 
 def decided(snapshot: Snapshot, state: State | None = None, **rules: Any) -> Decision:
@@ -137,6 +140,49 @@ def test_what_binds_housekeeping_does_not_bind_it(changes: dict[str, Any]) -> No
     verdict = approved(decided(seen(**changes), max_loss=Bps(1)))
     assert verdict.plan.urgent
     assert (verdict.prediction.health_factor or 0) / WAD == pytest.approx(1.8, abs=1e-3)
+
+
+TIGHT = Limits(Bps(50), Bps(100), Bps(200), Bps(100), Bps(1_000), Bps(10_000), 300)
+STRUCK = {"venues": (WETH_USDC,)}
+"""Of two pools, the one that is left on the vault's list."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules", "fault"),
+    [
+        ({"limits": TIGHT}, {"max_loss": Bps(60)}, "M-max_loss"),
+        ({"limits": TIGHT}, {"max_loss": Bps(1), "max_turnover": Bps(2_000)}, "M-max_turnover"),
+        (STRUCK, {"venues": (WETH_USDC, levered.OTHER_POOL)}, "M-venues"),
+        (STRUCK, {"venue_limits": ((levered.OTHER_POOL, 10**18),)}, "M-venue_limits"),
+        ({"ceiling": Wad(2 * 10**18)}, {}, "M-high"),
+        ({"floor": Wad(16 * 10**17)}, {}, "M-low"),
+    ],
+)
+def test_a_limit_tightened_on_chain_stops_housekeeping_and_no_rescue(
+    changes: dict[str, Any], rules: dict[str, Any], fault: str
+) -> None:
+    rules = {"max_loss": Bps(50)} | rules
+    assert refusals(decided(seen(1.3, **changes), **rules)) == {fault}
+    assert approved(decided(seen(1.05, **changes), **rules)).plan.urgent
+    spent = {"rescue": replace(RESCUE, budget_raw=0)}
+    assert refusals(decided(seen(1.05, **(changes | spent)), **rules)) >= {fault, "C-11b"}, "nothing else may pass"
+
+
+def test_no_limit_of_the_mandate_on_housekeeping_is_one_on_a_rescue() -> None:
+    """Each at its narrowest, all at once."""
+    free = approved(decided(seen()))
+    rules: dict[str, Any] = {
+        "max_turnover": Bps(1),
+        "max_trade": ((scene.WETH.address, 1), (scene.USDC.address, 1)),
+        "venue_limits": ((WETH_USDC, 1), (levered.OTHER_POOL, 1)),
+        "min_trade": 1e9,
+        "max_loss": Bps(0),
+        "gates": Gates(min_gain=1e9, payback_s=1, gas_below=Wei(1), gas_unless=0.999999),
+        "chunks": Chunks(9),
+    }
+    bound = approved(decided(seen(), **rules))
+    assert bound.plan.urgent
+    assert bound.plan.legs == free.plan.legs
 
 
 @given(st.floats(1.005, 1.149), st.floats(20e6, 2e9))

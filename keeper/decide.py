@@ -1,7 +1,5 @@
 """The one pure function a keeper thinks with: what it sees, remembers, believes and is told in, a decision out."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from keeper import forecast as forecasting
@@ -18,8 +16,8 @@ from keeper.model import (
     Hold,
     Mandate,
     Plan,
+    Prediction,
     Preventative,
-    RangeProblem,
     Reason,
     Refused,
     Snapshot,
@@ -27,16 +25,14 @@ from keeper.model import (
     Vault,
     Venue,
     Verdict,
-    WeightProblem,
 )
-from keeper.plan import plan_health, plan_range, plan_weights, policy
-from keeper.plan.basket import Sizes
-from keeper.plan.health import Bounds, Rescuing
-from keeper.plan.infeasible import BAND, CAPPED
+from keeper.plan import policy
+from keeper.plan.infeasible import BAND, CAPPED, FLASH, LIQUIDITY
+from keeper.plan.infeasible.loss import too_lossy
 from keeper.plan.policy import parts
-from keeper.plan.route import opener
+from keeper.plan.tier import Pools, most_sold, plans
 from keeper.simulate import simulate
-from keeper.units import BPS, Address, Gas, Timestamp, Wei
+from keeper.units import Address, Timestamp, Wei
 
 SLOT_S = 12
 """Seconds from the snapshot to the block that a plan is predicted for."""
@@ -44,17 +40,13 @@ RESCUE_SHARE_OF_LOSS = 0.8
 """Of what a rescue may lose: more than this is planned only where nothing less helps."""
 RESCUE_DEADLINE_S = 120
 """A rescue that old is planned anew."""
-TURNOVER_MARGIN = 0.99
-UNDER = 1.0 - 1e-9
-"""Of a limit of the mandate, for what floats and the guards round."""
 MAX_HALVINGS = 6
 SIZE = frozenset(("C-6", "C-7", "C-10", "C-11b", "C-11d", "C-11t", "C-11u", "C-14", "K-33")) | frozenset(
     ("M-max_turnover", "M-max_trade", "M-venue_limits", CAPPED)
 )
 """Guards that a smaller trade may satisfy."""
-_Caps = tuple[tuple[Address, float], ...]
-FLASH_GAS = Gas(180_000)
-"""What Aave's flashLoanSimple adds; the rehearsal measures."""
+LENT = frozenset((LIQUIDITY, FLASH))
+"""What stands in the way of a rescue's size besides: housekeeping's planner has tried less by itself."""
 
 
 def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, seed: int) -> Decision:
@@ -171,16 +163,33 @@ class _Case:
 
     def _within_limits(self, share: float) -> Verdict:
         """The best plan of housekeeping, halved as long as only its size stands in the way."""
-        first: Refused | None = None
+        refused: list[Refused] = []
         for halvings in range(MAX_HALVINGS + 1):
             verdict = self._chosen(self._plans(share * 0.5**halvings))
             if not isinstance(verdict, Refused):
-                return first if first and isinstance(verdict, Hold) else verdict
-            first = first or verdict
-            if not {reason.id for reason in first.reasons} <= SIZE:
+                return self._smaller(verdict, refused)
+            refused.append(verdict)
+            if not {reason.id for reason in verdict.reasons} <= SIZE:
                 break
-        assert first is not None
-        return first
+        return replace(refused[0], reasons=(*refused[0].reasons, *self._too_lossy(share, refused)))
+
+    def _smaller(self, verdict: Verdict, refused: list[Refused]) -> Verdict:
+        """A plan that passes, with what kept those before from it, which were larger."""
+        if not refused:
+            return verdict
+        if not isinstance(verdict, Approved):
+            return refused[0]
+        stood = tuple(reason for reason in refused[0].reasons if reason.id != "C-14")  # which follows from C-6
+        return replace(verdict, plan=replace(verdict.plan, limits=(*verdict.plan.limits, *stood)))
+
+    def _too_lossy(self, share: float, refused: list[Refused]) -> tuple[Reason, ...]:
+        """What would let the smallest of the plans pass of which only the loss of one action is too large."""
+        lossy = [k for k, one in enumerate(refused) if {reason.id for reason in one.reasons} <= guard.LOSSES]
+        plans = self._plans(share * 0.5 ** lossy[-1]) if lossy else ()
+        judged = [self._verdict(plan) for plan in plans if plan.acts]
+        found = [one.plan for one in judged if isinstance(one, Refused) and {r.id for r in one.reasons} <= guard.LOSSES]
+        left = [self._replayed(plan) for plan in found if plan is not None]
+        return too_lossy(self.mandate, self.vault.limits, guard.REPLAY_SHARE_OF_LOSS, left)
 
     def _rescue(self) -> Verdict:
         """One action of the urgent tier to the target, or as much of the way as the guards let through, by bisection.
@@ -194,7 +203,7 @@ class _Case:
         for _ in range(MAX_HALVINGS + 1):
             verdict = self._chosen(self._plans(share, urgent=True))
             first = first or verdict
-            if isinstance(verdict, Refused) and not {reason.id for reason in verdict.reasons} <= SIZE:
+            if isinstance(verdict, Refused) and not {reason.id for reason in verdict.reasons} <= SIZE | LENT:
                 return verdict
             if isinstance(verdict, Approved) and self._lost(verdict) <= RESCUE_SHARE_OF_LOSS:
                 roomy, low = verdict, share
@@ -251,72 +260,18 @@ class _Case:
         return replace(passed[k], plan=best)
 
     def _plans(self, share: float, urgent: bool = False) -> tuple[Plan, ...]:
-        """Plans that sell at most `share` of what the vault's turnover limits allow, in order of preference.
+        """As `plan.plans`, for the problem and the tier at hand."""
+        snapshot, vault, mandate = self.snapshot, self.vault, self.mandate
+        pools = Pools(guard.most_slippage(vault, mandate, urgent), guard.most_deviation(vault, urgent))
+        return plans(snapshot, vault, mandate, self.trigger.problem, self.seen.forecast, pools, share, urgent)
 
-        When `urgent`, one: `share` of the way to the target, whatever turnover that is.
-        """
-        snapshot, vault, mandate, problem = self.snapshot, self.vault, self.mandate, self.trigger.problem
-        base = vault.tokens[0]
-        pools = tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
-        gas_price = snapshot.head.base_fee + mandate.lanes.of(urgent).tip
-        if isinstance(problem, RangeProblem):
-            snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
-        slippage = guard.most_slippage(vault, mandate, urgent)
-        price = snapshot.round(base.address).price_x36 / 1e36
-        caps = (
-            () if urgent else tuple((p, (most - 1) * price * UNDER) for p, most in mandate.venue_limits if p in pools)
-        )
-        deviation = guard.most_deviation(vault, urgent)
-        open_market = opener(snapshot, pools, base.address, gas_price, slippage, mandate.data_price, caps, deviation)
-        gross = vault.gross(snapshot, snapshot.head.timestamp)
-        least = mandate.min_trade * 10**base.decimals * price
-        turnover, widen = self._turnover(least / price)
-        turnover *= share
-        assets = tuple((t, UNDER * most * snapshot.round(t).price_x36 / 1e36) for t, most in mandate.max_trade)
-        sizes = Sizes(turnover * price, least, gross * price, vault.gas, 10**base.decimals * price, assets, widen)
-        expected = self.seen.forecast
-        if isinstance(problem, WeightProblem):
-            return plan_weights(problem, expected, mandate, open_market, sizes)
-        if (pair := self._pair(assets, caps, pools)) < sizes.turnover:
-            sizes = replace(sizes, turnover=pair, widen="raise max_trade or venue_limits")
-        if isinstance(problem, RangeProblem):
-            return plan_range(problem, expected, mandate, open_market, sizes)
-        scale = problem.collateral_price / price
-        if urgent:
-            bounds = Bounds(math.inf, 0.0, vault.gas, FLASH_GAS, Rescuing(share))
-        else:
-            bounds = Bounds(sizes.turnover * scale, least * scale, vault.gas, FLASH_GAS, widen=sizes.widen)
-        return plan_health(problem, expected, mandate, open_market, bounds)
-
-    def _turnover(self, least: float = 0.0) -> tuple[float, str]:
-        """What one action may sell, in raw units of the base asset, and what would let it sell `least` if that is more.
-
-        A mandate only tightens the vault's own limits.
-        """
-        gross = self.vault.gross(self.snapshot, self.snapshot.head.timestamp)
-        allowed = min(gross * self.vault.limits.max_turnover / BPS, self.vault.guard.turnover_budget_raw)
-        own = self.mandate.max_turnover
-        if own is not None and gross * own / BPS < allowed:
-            needed = math.ceil(least / TURNOVER_MARGIN / max(1, gross) * BPS) / BPS
-            return gross * own / BPS * TURNOVER_MARGIN, f"raise max_turnover to {needed:.2%} of the vault's value"
-        return allowed * TURNOVER_MARGIN, "wait for the turnover budget"
-
-    def _pair(self, assets: _Caps, caps: _Caps, pools: Sequence[Address]) -> float:
-        """What a sale between a vault's only two tokens may be worth by the limits of the mandate, quote currency.
-
-        A token is sold or bought through the pools that hold it, so that their limits together are one of its own.
-        """
-        most, bounds = dict(caps), [value for _, value in assets]
-        for token in self.vault.tokens:
-            through = [p for p in pools if token.address in self.snapshot.venue(p).tokens]
-            bounds.append(sum(most.get(p, math.inf) for p in through) if through else math.inf)
-        return min(bounds) * TURNOVER_MARGIN
+    def _replayed(self, plan: Plan) -> Prediction:
+        return simulate(self.snapshot, self.vault.address, plan, Timestamp(self.snapshot.head.timestamp + SLOT_S))
 
     def _verdict(self, plan: Plan) -> Approved | Refused:
         snapshot, vault, mandate = self.snapshot, self.vault, self.mandate
-        when = Timestamp(snapshot.head.timestamp + SLOT_S)
         try:
-            prediction = simulate(snapshot, vault.address, plan, when)
+            prediction = self._replayed(plan)
         except (Refusal, Unquotable) as error:
             code = error.code if isinstance(error, Refusal) else "K-33"
             return Refused((Reason(code, f"{mandate.name}: the exact replay stops: {error}"),), plan)
@@ -376,7 +331,7 @@ class _Case:
         part: Verdict = whole
         if n > 1:
             sold = guard.turnover(self.snapshot, self.vault, whole.prediction)
-            part = self._best(sold / n / self._turnover()[0])
+            part = self._best(sold / n / most_sold(self.snapshot, self.vault, mandate))
         if not isinstance(part, Approved):
             part, n = whole, 1
         state = replace(state, progress=parts.begun(state, epoch, n, self._left_off(part)))
@@ -402,7 +357,3 @@ class _Case:
 
 def _nothing(why: str) -> Plan:
     return Plan((), None, Cost(), Cost(), why)
-
-
-def _with(snapshot: Snapshot, venue: Venue) -> Snapshot:
-    return replace(snapshot, venues=tuple(venue if v.pool == venue.pool else v for v in snapshot.venues))

@@ -370,6 +370,8 @@ GUARDS: tuple[tuple[str, str, Callable[[Case], str]], ...] = (
 )
 
 
+LOSSES = frozenset(("C-6", "K-33", "C-14"))
+"""Guards of what one action of housekeeping may lose."""
 HOUSEKEEPING = frozenset(
     ("C-11", "C-6", "K-33", "C-7", "C-9", "C-11t", "C-11d", "M-max_turnover", "M-max_trade", "M-venue_limits")
 )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from keeper import guard
 from keeper.errors import Refusal, Unquotable
 from keeper.model import HealthProblem, Mandate, Plan, Reason, Refused, Snapshot
-from keeper.plan.health import Bounds, Rescuing, plan_pull
+from keeper.plan.health import plan_pull
+from keeper.plan.position import Bounds, Rescuing
 from keeper.plan.route import opener
 from keeper.units import BPS, Address, Gas, Timestamp
 from keeper.vaults.leverage import LeverageVault

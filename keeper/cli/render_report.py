@@ -1,6 +1,7 @@
 """A report in, the page a person reads out: what the keeper would do, why, what it costs and what else it weighed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -47,7 +48,7 @@ def report(one: Report) -> RenderableType:
 def _rows(one: Report, plan: Plan | None, snapshot: Snapshot) -> Iterator[tuple[str, RenderableType]]:
     base = snapshot.vault(one.mandate.vault).tokens[0]
     if refused := reasons(one):
-        yield "refused", reason_table(refused)
+        yield "refused", reason_table(tuple(replace(r, sentence=_named(r.sentence, snapshot)) for r in refused))
     else:
         yield "why", Text(because(one))
     if one.decision.drift is not None:

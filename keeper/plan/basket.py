@@ -5,6 +5,7 @@ from math import inf
 
 from keeper.errors import Unquotable
 from keeper.model import WeightProblem
+from keeper.plan.limits import Limit
 from keeper.plan.route import Market, Order, Trades, route
 from keeper.plan.routing.gas import Pools
 from keeper.units import Address
@@ -18,7 +19,7 @@ class Sizes:
     """What bounds one trade: `turnover` and `min_trade` in quote currency, `wealth` likewise, and the fixed gas.
 
     `unit` is a whole unit of the base asset in quote currency; `assets` the most of a token that the legs together may
-    sell or buy, in quote currency; `widen` what would let more be sold than `turnover`.
+    sell or buy, in quote currency; `rules` the limits that `turnover` is the least of.
     """
 
     turnover: float
@@ -27,11 +28,7 @@ class Sizes:
     base_gas: int
     unit: float = 1.0
     assets: tuple[tuple[Address, float], ...] = ()
-    widen: str = "wait for the turnover budget"
-
-    def told(self, value: float) -> str:
-        """In whole units of the base asset."""
-        return f"{value / self.unit:,.4g}"
+    rules: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

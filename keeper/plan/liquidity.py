@@ -13,6 +13,8 @@ _ROUNDS = 4
 """The right size depends on the price that the trade itself leaves; each round shrinks the error by its impact."""
 _SETTLED = 1e-5
 """A round that would change the sale by less than this share of it is left out."""
+_NEARLY = 0.9
+"""Of what is worth a trade: later rounds may find that more is to be sold."""
 _BISECTIONS = 60
 
 
@@ -38,7 +40,7 @@ class Laid:
 
 def swapped(problem: RangeProblem, lower: int, upper: int, market: Market, limits: Sizes) -> Laid:
     """Swap so much that both tokens fit the range at the price which the swap leaves. Raises Unquotable."""
-    trades = Trades((), (), market.cost((), limits.base_gas))
+    trades = none = Trades((), (), market.cost((), limits.base_gas))
     sale = 0.0  # value of the other token to sell, of the base to sell when negative
     for _ in range(_ROUNDS):
         found = _state(problem, trades, lower, upper)
@@ -46,10 +48,10 @@ def swapped(problem: RangeProblem, lower: int, upper: int, market: Market, limit
         if abs(step) <= _SETTLED * abs(sale):
             break
         sale = max(-limits.turnover, min(limits.turnover, sale + step))
-        if abs(sale) < max(limits.min_trade, problem.prices[0]):
-            return _state(problem, Trades((), (), market.cost((), limits.base_gas)), lower, upper)
+        if abs(sale) < max(_NEARLY * limits.min_trade, problem.prices[0]):
+            return _state(problem, none, lower, upper)
         trades = route(market, _order(problem, sale, limits), limits.base_gas, trades.used)
-    return _state(problem, trades, lower, upper)
+    return _state(problem, trades if abs(sale) >= limits.min_trade else none, lower, upper)
 
 
 def _order(problem: RangeProblem, sale: float, limits: Sizes) -> Order:
@@ -124,6 +126,12 @@ def _share_0(here: float, lower: float, upper: float) -> float:
 def worth(problem: RangeProblem) -> float:
     """Quote currency."""
     return sum(a * p for a, p in zip(problem.amounts_raw, problem.prices, strict=True))
+
+
+def sold(problem: RangeProblem, found: Laid) -> float:
+    """By the legs together, of tokens that the vault holds; quote currency."""
+    prices = dict(zip((problem.base, problem.other), problem.prices, strict=True))
+    return sum(f.amount_in * prices.get(f.token_in, 0.0) for f in found.trades.fills)
 
 
 def other_share(problem: RangeProblem, amounts: tuple[int, int]) -> float:

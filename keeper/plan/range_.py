@@ -1,5 +1,6 @@
 """A range that the price has left in, a new one whose width and place earn most, or the reason to wait, out."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,11 +15,13 @@ from keeper.costs import (
     years,
 )
 from keeper.errors import Unquotable
-from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, RangeMove, RangeProblem, Reason
+from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, RangeGoal, RangeMove, RangeProblem, Reason
 from keeper.plan.basket import Sizes
-from keeper.plan.infeasible import capped
-from keeper.plan.liquidity import TICK, Laid, one_sided, swapped, worth
-from keeper.plan.route import Capped, Market
+from keeper.plan.infeasible.range_ import fitting, no_range_possible, too_little_to_work
+from keeper.plan.infeasible.words import reason
+from keeper.plan.limits import TURNOVER, Held, bound_by
+from keeper.plan.liquidity import TICK, Laid, one_sided, sold, swapped, worth
+from keeper.plan.route import Market
 from keeper.plan.volatility import relative_variance
 
 _LEAST_LIQUIDITY = 0.9
@@ -27,6 +30,11 @@ _MUCH_IDLE = 0.1
 _LEAST_GAIN = 0.05
 """Shares of value: an action that leaves much idle must at least put so much more to work."""
 _LEAST_VARIANCE = 1e-8
+_BISECTIONS = 12
+"""Towards the least that has to be sold."""
+Ends = Callable[[], tuple[int, int]]
+"""Of a range, in ticks. Raises Spaced and Unquotable."""
+Way = tuple[str, Ends]
 _STAY = "add what is idle to the range"
 
 
@@ -45,21 +53,57 @@ def plan_range(
     state = _Valuer(problem, forecast, mandate, market, limits)
     tried: list[tuple[str, Laid]] = []
     refused: list[Candidate] = []
-    told: list[Reason] = []
-    for name, make in _ways(problem, market, limits, state.half):
+    stuck: list[tuple[Way, Unquotable]] = []
+    assert isinstance(mandate.goal, RangeGoal)
+    for way in _ways(problem, mandate.goal, state.half):
+        name, ends = way
         try:
-            found = make()
-            if found.idle > _MUCH_IDLE and 1.0 - found.idle - state.working < _LEAST_GAIN:
-                raise Unquotable(f"what may be sold now would put only {1.0 - found.idle:.1%} to work; {limits.widen}")
+            found = _laid(problem, ends, market, limits, state.working)
             tried.append((f"{name} {found.lower} to {found.upper}" if name else _STAY, found))
         except Unquotable as error:
-            if isinstance(error, Capped):
-                told.append(capped(mandate, error))
+            stuck.append((way, error))
             refused.append(Candidate(name or _STAY, Cost(), f"not possible: {error}"))
+    told: tuple[Reason, ...] = ()
+    if stuck and not any(_inside(problem, one) for _, one in tried):
+        told = (_why_not(problem, mandate, *stuck[0], market, limits, state.working),)
     if not tried:
-        return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), tuple(told[:1])),)
+        return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), told),)
     state.measure([one for _, one in tried])
-    return _ranked(problem, mandate, state, tried, tuple(refused))
+    return _ranked(problem, mandate, state, tried, tuple(refused), told)
+
+
+def _laid(problem: RangeProblem, ends: Ends, market: Market, limits: Sizes, working: float) -> Laid:
+    """The range laid between `ends`. Raises Held where too little may be sold for it, Spaced and Unquotable."""
+    found = swapped(problem, *ends(), market, limits)
+    if found.idle > _MUCH_IDLE and 1.0 - found.idle - working < _LEAST_GAIN:
+        raise Held(f"what may be sold now would put only {1.0 - found.idle:.1%} to work")
+    return found
+
+
+def _why_not(
+    problem: RangeProblem, mandate: Mandate, way: Way, why: Unquotable, market: Market, limits: Sizes, working: float
+) -> Reason:
+    """Why a range cannot be laid in one way; where limits are why, with the least that would have to be sold."""
+    if not isinstance(why, Held):
+        return no_range_possible(mandate, why)
+    if not bound_by(limits.rules, limits.turnover):
+        return reason(TURNOVER, mandate, str(why))
+    market, free = replace(market, caps=()), replace(limits, turnover=math.inf, min_trade=0.0)
+    try:
+        whole = sold(problem, _laid(problem, way[1], market, free, working))
+    except Held:
+        return no_range_possible(mandate, Unquotable("the swap would move the price out of so narrow a range"))
+    except Unquotable as error:
+        return no_range_possible(mandate, error)
+    low, high = 0.0, whole
+    for _ in range(_BISECTIONS):
+        most = (low + high) / 2.0
+        try:
+            _laid(problem, way[1], market, replace(free, turnover=most), working)
+            high = most
+        except Unquotable:
+            low = most
+    return too_little_to_work(mandate, limits, whole, high, str(why))
 
 
 def _ranked(
@@ -68,6 +112,7 @@ def _ranked(
     state: "_Valuer",
     tried: list[tuple[str, Laid]],
     refused: tuple[Candidate, ...],
+    told: tuple[Reason, ...],
 ) -> tuple[Plan, ...]:
     """A range that would itself be left to lay anew is offered only when no other costs less than waiting."""
     waiting = state.waiting()
@@ -86,11 +131,11 @@ def _ranked(
         repaired = [v for v in valued if _inside(problem, v[1])]
         worthwhile = any(cost.total < waiting.total for _, _, cost in repaired)
         valued = sorted(repaired if worthwhile else valued, key=lambda v: v[2].total)
-    acting = tuple(Plan(one.trades.legs, _move(one), c, waiting, n, candidates) for n, one, c in valued)
+    acting = tuple(Plan(one.trades.legs, _move(one), c, waiting, n, candidates, told) for n, one, c in valued)
     best, _, cost = valued[0]
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
-        reason = f"waiting costs {waiting.total:.0f}, the best trade ({best}) {cost.total:.0f}, in raw base units"
-        return (Plan((), None, cost, waiting, reason, candidates), *acting)
+        why = f"waiting costs {waiting.total:.0f}, the best trade ({best}) {cost.total:.0f}, in raw base units"
+        return (Plan((), None, cost, waiting, why, candidates, told), *acting)
     return acting
 
 
@@ -103,29 +148,31 @@ def _move(one: Laid) -> RangeMove:
     return RangeMove(one.lower, one.upper, max(1, int(one.liquidity * _LEAST_LIQUIDITY)))
 
 
-def _ways(problem: RangeProblem, market: Market, limits: Sizes, half: float) -> list[tuple[str, Callable[[], Laid]]]:
-    """Names, without one for the present range, and how to get there; round the price first."""
+def _ways(problem: RangeProblem, goal: RangeGoal, half: float) -> list[Way]:
+    """Names, without one for the present range, and the ends of the range then; round the price first."""
     if problem.present is not None:
         low, high = problem.present
         if abs(problem.position - (low + high) / 2) <= problem.trigger * (high - low) / 2:
-            stay = [("", lambda: swapped(problem, low, high, market, limits))]
-            return [*stay, *_anew(problem, market, limits, half)] if problem.narrowest < problem.widest else stay
-    return _anew(problem, market, limits, half)
+            stay: list[Way] = [("", lambda: (low, high))]
+            return [*stay, *_anew(problem, goal, half)] if problem.narrowest < problem.widest else stay
+    return _anew(problem, goal, half)
 
 
-def _anew(problem: RangeProblem, market: Market, limits: Sizes, half: float) -> list[tuple[str, Callable[[], Laid]]]:
+def _anew(problem: RangeProblem, goal: RangeGoal, half: float) -> list[Way]:
     """Round the price; and as the tokens are, which inside a range of the same width is what there is already."""
-    wide = _wide(problem, half)
-    lower = round((problem.position - wide / 2) / problem.spacing) * problem.spacing
-    ways: list[tuple[str, Callable[[], Laid]]] = [
-        ("re-centre to ticks", lambda: swapped(problem, lower, lower + wide, market, limits))
-    ]
+
+    def wide() -> int:
+        return fitting(problem, goal, _wide(problem, half))
+
+    def centred() -> tuple[int, int]:
+        lower = round((problem.position - wide() / 2) / problem.spacing) * problem.spacing
+        return lower, lower + wide()
+
+    ways: list[Way] = [("re-centre to ticks", centred)]
     present = problem.present
     outside = present is None or not present[0] <= problem.position < present[1]
     if outside or problem.narrowest < problem.widest:
-        ways.append(
-            ("lay as the tokens are, ticks", lambda: swapped(problem, *one_sided(problem, wide), market, limits))
-        )
+        ways.append(("lay as the tokens are, ticks", lambda: one_sided(problem, wide())))
     return ways
 
 

@@ -10,7 +10,7 @@ from keeper.costs import years
 from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
 from keeper.plan.basket import Sizes, Tried, attempt, shares
-from keeper.plan.infeasible import narrow_band, no_trade_possible
+from keeper.plan.infeasible.basket import narrow_band, no_trade_possible
 from keeper.plan.region import Floats, Geometry, Region, geometry, region, trimmed
 from keeper.plan.route import Capped, Market
 from keeper.plan.volatility import covariance

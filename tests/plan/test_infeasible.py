@@ -10,6 +10,7 @@ from keeper.plan import plan_weights
 from keeper.plan.basket import Sizes
 from keeper.plan.market import Market
 from tests.plan.markets import A, B, market_of, pair
+from tests.plan.test_infeasible_health import number
 from tests.plan.test_weights import FAR, WORTH, deep, forecast, problem
 from tests.scene import STATE, basket, beliefs, history, mandate
 
@@ -27,7 +28,7 @@ def planned(market: Market, turnover: float = WORTH, min_trade: float = 10.0, ba
             deep(),
             {"min_trade": 5e5},
             "P-min_trade",
-            r"worth 1\.6e\+05, under min_trade, 5e\+05; lower min_trade to that",
+            "worth 119,900, under min_trade, 500,000; lower min_trade to that",
         ),
         (market_of(), {}, "P-liquidity", "no pool on the allow-list holds anything; allow deeper pools"),
         (market_of(pair(1, 10**6, 10**14, (A, B))), {}, "P-liquidity", "allow deeper pools"),
@@ -42,6 +43,12 @@ def test_what_cannot_be_done_is_said_with_what_would_help(
     assert limit.id == code
     assert limit.sentence.startswith("core: ")
     assert re.search(says, limit.sentence), limit.sentence
+
+
+def test_a_basket_trades_once_min_trade_is_what_was_said() -> None:
+    least = number(planned(deep(), min_trade=5e5).limits[0].sentence, "would be worth ")
+    told = [planned(deep(), min_trade=one).limits[0].id for one in (least, least * 1.01)]
+    assert told == ["P-band", "P-min_trade"], "then only its cost is in the way"
 
 
 def test_a_band_narrower_than_its_costs_says_how_wide_it_should_be() -> None:

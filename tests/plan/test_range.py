@@ -241,7 +241,8 @@ def test_a_turnover_that_is_spent_lays_the_range_beside_the_price() -> None:
     assert isinstance(verdict, Approved), verdict
     assert verdict.plan.reason.startswith("lay as the tokens are")
     names = {c.name.split(" ")[0]: c for c in verdict.plan.candidates}
-    assert "turnover" in names["re-centre"].note
+    assert "would put only 3.7% to work" in names["re-centre"].note
+    assert [one.id for one in verdict.plan.limits] == ["P-turnover"]
     assert "ends outside" in names["lay"].note
 
 

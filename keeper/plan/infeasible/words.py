@@ -1,0 +1,53 @@
+"""A cause in, the sentence that names it, with the least change that helps, out."""
+
+from keeper.model import Mandate, Reason
+from keeper.plan.limits import TURNOVER, Limit, down, eased, up
+from keeper.plan.route import Capped
+
+CAPPED = "P-venue_limits"
+"""What the mandate lets a pool be paid leaves too little."""
+BAND = "P-band"
+"""Something can be done, but not what the band asks for at a cost that pays."""
+LIQUIDITY = "P-liquidity"
+"""The pools do not take it."""
+FLASH = "P-flash"
+"""The lending market does not lend what the move needs for a moment."""
+SMALL = "P-min_trade"
+"""What is worth trading is not worth a leg."""
+_LITTLE = 1e-3
+"""Whole units: something rather than nothing."""
+_DEEPER = "allow deeper pools, in venues or by the vault's curator"
+
+
+def reason(code: str, mandate: Mandate, sentence: str) -> Reason:
+    return Reason(code, f"{mandate.name}: {sentence}")
+
+
+def capped(mandate: Mandate, why: Capped) -> Reason:
+    """Why the mandate's limits on what pools are paid leave nothing."""
+    return reason(
+        CAPPED, mandate, f"{why}; raise that limit as much for all of the trade, or allow other pools in venues"
+    )
+
+
+def shallow(mandate: Mandate, why: object) -> Reason:
+    """Why the pools leave nothing."""
+    return reason(LIQUIDITY, mandate, f"{why}; {_DEEPER}")
+
+
+def too_small(mandate: Mandate, what: str, worth: float, most: float, least: float, unit: float, other: str) -> Reason:
+    """That `what` is `worth` less than a leg's `least`; `most` may be sold: quote currency, told in `unit` of it."""
+    found = f"{what} would be worth {down(worth / unit)}, under min_trade, {up(least / unit)}; lower min_trade to "
+    if most < worth:
+        return reason(SMALL, mandate, f"{found}{down(most / unit)}, since no more may be sold now")
+    return reason(SMALL, mandate, f"{found}that{other}")
+
+
+def nothing_may_be_sold(mandate: Mandate, rules: tuple[Limit, ...], most: float, least: float, unit: float) -> Reason:
+    """That `most` may be sold and a leg is worth `least`: quote currency, told in `unit` of it."""
+    if most <= 0.0:
+        code, ease = eased(rules, max(least, unit * _LITTLE))
+        return reason(code or TURNOVER, mandate, f"nothing may be sold now; {ease or 'raise what limits it'}")
+    code, ease = eased(rules, least)
+    found = f"min_trade is {up(least / unit)}, and only {down(most / unit)} may be sold now; lower min_trade to that"
+    return reason(code or TURNOVER, mandate, f"{found}, or {ease}" if ease else found)

@@ -1,0 +1,80 @@
+"""A position and a forecast in, what holding it, or another, costs out."""
+
+import math
+from dataclasses import replace
+
+from keeper.costs import NoTrade, implied_volatility, liquidations, no_trade, years
+from keeper.model import Cost, Forecast, HealthGoal, HealthProblem, Mandate
+from keeper.plan.position import Tried, health_factor, values
+from keeper.plan.volatility import relative_variance
+
+
+class Valuer:
+    """Values a position: tracking the target leverage, and what liquidators are expected to take.
+
+    Nobody is assumed to act within the horizon, nor within the time that an action then needs. The volatility of the
+    ratio of prices is the one that gives the forecast's own chance to touch 1 from here, fat tails and all.
+    """
+
+    def __init__(self, problem: HealthProblem, forecast: Forecast, mandate: Mandate, full: Tried) -> None:
+        self.problem, self.horizon = problem, years(mandate.horizon_s)
+        self.carry = problem.supply_rate - problem.borrow_rate
+        self.sigma = math.sqrt(relative_variance(forecast, problem.collateral, problem.debt))
+        chance = next((t.probability for t in forecast.touches if t.barrier == 1.0), 0.0)
+        distance = math.log(max(health_factor(problem, *values(problem)), 1e-9))
+        self.tails = implied_volatility(chance, distance, self.carry, self.horizon, self.sigma)
+        react = mandate.goal.react_s if isinstance(mandate.goal, HealthGoal) else 0
+        self.exposed = self.horizon + years(react)
+        self.target = _multiple(problem, problem.target)
+        self.region = self._region(mandate, full)
+
+    def off(self, collateral: float, debt: float) -> float:
+        """The collateral's multiple of net worth, less the target's."""
+        return collateral / (collateral - debt) - self.target if collateral > debt else math.inf
+
+    def tracking(self, collateral: float, debt: float) -> float:
+        """Raw units of collateral, as every cost."""
+        net = max(collateral - debt, 0.0)
+        return self.region.relative_value(self.off(collateral, debt)) * net / self.problem.collateral_price
+
+    def waiting(self) -> Cost:
+        collateral, debt = values(self.problem)
+        net = max(collateral - debt, 0.0)
+        risk = self.region.waiting(self.off(collateral, debt), self.horizon) * net / self.problem.collateral_price
+        return Cost(risk=risk, touch=self.liquidated(collateral, debt))
+
+    def liquidated(self, collateral: float, debt: float) -> float:
+        one = self.problem
+        health = health_factor(one, collateral, debt)
+        lost = liquidations(health, debt, one.threshold, one.bonus, self.tails, self.carry, self.exposed)
+        return lost / one.collateral_price
+
+    def cost(self, tried: Tried) -> Cost:
+        return replace(
+            tried.cost,
+            risk=self.tracking(tried.collateral, tried.debt),
+            touch=self.liquidated(tried.collateral, tried.debt),
+        )
+
+    def best_waiting(self) -> float | None:
+        """The health factor at the inner edge of the region where waiting is best; None from inside it."""
+        off = self.off(*values(self.problem))
+        if not abs(off) > self.region.outer:
+            return None
+        multiple = self.target + math.copysign(self.region.inner, off)
+        return self.problem.threshold * multiple / (multiple - 1.0) if multiple > 1.0 else None
+
+    def _region(self, mandate: Mandate, full: Tried) -> NoTrade:
+        collateral, debt = values(self.problem)
+        net = max(collateral - debt, 1e-300)
+        traded = abs(full.collateral - collateral) + 1e-300
+        spent = full.cost.fees + max(0.0, full.cost.impact) / mandate.chunks.most + max(0.0, full.cost.basis)
+        fixed = (full.cost.gas + full.cost.l1_data) * self.problem.collateral_price / net
+        speed = abs(self.target * (1.0 - self.target)) * self.sigma
+        proportional = max(0.0, spent) * self.problem.collateral_price / traded
+        return no_trade(mandate.risk_aversion * self.sigma**2, speed, proportional, fixed)
+
+
+def _multiple(problem: HealthProblem, health: float) -> float:
+    """The collateral's value in units of net worth."""
+    return health / (health - problem.threshold)

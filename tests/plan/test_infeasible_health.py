@@ -1,0 +1,202 @@
+"""Levered vaults whose mandates the market cannot serve: what each sentence says helps does, and a little less not."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from keeper.decide import decide
+from keeper.model import Approved, Decision, GuardState, History, Refused, Snapshot, Threshold
+from keeper.units import WAD, Bps, Timestamp, Wad
+from tests import levered
+from tests.scene import STATE, USDC, WETH, WETH_USDC
+
+LESS = 0.99
+"""Of what a sentence says would do."""
+
+
+def decided(health: float, snapshot: Snapshot | None = None, **rules: Any) -> Decision:
+    snapshot = snapshot or levered.position(health, depth=4e8)
+    return decide(History(snapshot, ()), STATE, levered.trusting(), levered.mandate(**rules), 0)
+
+
+def refused(found: Decision) -> tuple[str, str]:
+    """The one reason, of the planner or after its guards."""
+    assert isinstance(found.verdict, Refused), found.verdict
+    (one,) = (r for r in found.verdict.reasons if r.id.startswith("P-"))
+    return one.id, one.sentence
+
+
+def short(found: Decision) -> tuple[str, str]:
+    """What keeps a plan that acts from ending inside the band; empty where it ends there."""
+    assert isinstance(found.verdict, Approved), found.verdict
+    limits = found.verdict.plan.limits
+    health = (found.verdict.prediction.health_factor or 0) / WAD
+    assert bool(limits) == (not 1.5 <= health <= 2.2), "said just where it is so"
+    return (limits[0].id, limits[0].sentence) if limits else ("", "")
+
+
+def number(sentence: str, after: str) -> float:
+    found = re.search(after + r"([\d,.]*\d)", sentence)
+    assert found, sentence
+    return float(found.group(1).replace(",", ""))
+
+
+def turnover(percent: float) -> dict[str, Any]:
+    return {"max_turnover": Bps(round(percent * 100))}
+
+
+def ether(whole: float) -> dict[str, Any]:
+    return {"max_trade": ((WETH.address, int(whole * 1e18)),)}
+
+
+def dollars(whole: float) -> dict[str, Any]:
+    return {"max_trade": ((USDC.address, int(whole * 1e6)),)}
+
+
+def venues(whole: float) -> dict[str, Any]:
+    """The limits of both pools together, in the proportion of their depths."""
+    return {"venue_limits": ((WETH_USDC, int(whole * 2e18 / 3)), (levered.OTHER_POOL, int(whole * 1e18 / 3)))}
+
+
+RULES = (
+    ("P-turnover", turnover, 1.0, "raise max_turnover to "),
+    ("P-max_trade", ether, 10.0, "raise max_trade of WETH to "),
+    ("P-max_trade", dollars, 10_000.0, "raise max_trade of USDC to "),
+    ("P-venue_limits", venues, 10.0, "raise venue_limits of the pools that hold [A-Z]+ to "),
+)
+
+
+@pytest.mark.parametrize("health", [1.45, 1.3, 2.35])
+@pytest.mark.parametrize(("code", "limit", "tight", "after"), RULES)
+def test_an_action_that_ends_outside_the_band_says_what_would_end_inside(
+    code: str, limit: Any, tight: float, after: str, health: float
+) -> None:
+    found, sentence = short(decided(health, **limit(tight)))
+    assert found == code, sentence
+    enough = number(sentence, after)
+    assert short(decided(health, **limit(enough))) == ("", "")
+    assert short(decided(health, **limit(enough * LESS)))[0] == code
+
+
+def test_two_limits_that_bind_are_both_to_be_raised() -> None:
+    sentence = short(decided(1.3, **(turnover(7.0) | ether(30.0))))[1]
+    share, whole = number(sentence, "max_turnover to "), number(sentence, "max_trade of WETH to ")
+    assert short(decided(1.3, **(turnover(share) | ether(whole)))) == ("", "")
+    assert short(decided(1.3, **(turnover(share * LESS) | ether(whole))))[0] == "P-turnover"
+    assert short(decided(1.3, **(turnover(share) | ether(whole * LESS))))[0] == "P-max_trade"
+
+
+@pytest.mark.parametrize(("health", "tight"), [(1.45, 1.0), (2.35, 1.0)])
+def test_a_spent_turnover_budget_says_how_long_to_wait(health: float, tight: float) -> None:
+    def after(hours: float) -> Decision:
+        """The budget refills evenly over a day to all of the vault's value, here 1,000 WETH."""
+        budget = int((tight + hours / 24.0 * 1_000.0) * 1e18)
+        guard = GuardState(7, False, Timestamp(0), 10**22, budget)
+        return decided(health, levered.position(health, depth=4e8, guard=guard))
+
+    found, sentence = short(after(0.0))
+    assert found == "P-turnover"
+    hours = number(sentence, "wait ")
+    assert short(after(hours)) == ("", "")
+    assert short(after(hours * LESS))[0] == "P-turnover"
+
+
+@pytest.mark.parametrize("health", [1.45, 2.35])
+def test_a_vaults_own_limit_on_an_action_is_its_curators_to_raise(health: float) -> None:
+    def under(bps: int) -> Decision:
+        seen = levered.position(health)
+        limits = replace(seen.vaults[0].limits, max_turnover=Bps(bps))
+        return decided(health, levered.position(health, depth=4e8, limits=limits))
+
+    sentence = short(under(100))[1]
+    assert "curator" in sentence
+    bps = round(100 * number(sentence, "one action's turnover to "))
+    assert short(under(bps)) == ("", "")
+    assert short(under(int(bps * LESS)))[0] == "P-turnover"
+
+
+@pytest.mark.parametrize(("code", "limit", "tight", "after"), RULES)
+def test_a_limit_under_min_trade_contradicts_it(code: str, limit: Any, tight: float, after: str) -> None:
+    found, sentence = refused(decided(1.45, **limit(tight), min_trade=40.0))
+    assert found == code
+    enough, least = number(sentence, after), number(sentence, "only ")
+    assert isinstance(decided(1.45, **limit(enough), min_trade=40.0).verdict, Approved)
+    assert isinstance(decided(1.45, **limit(tight), min_trade=least).verdict, Approved)
+    assert refused(decided(1.45, **limit(enough * LESS), min_trade=40.0))[0] == code
+    assert refused(decided(1.45, **limit(tight), min_trade=least / LESS))[0] == code
+
+
+def test_a_budget_that_is_spent_to_the_last_unit_says_so() -> None:
+    spent = GuardState(7, False, Timestamp(0), 10**22, 0)
+    found, sentence = refused(decided(1.45, levered.position(1.45, guard=spent), min_trade=0.0))
+    assert found == "P-turnover"
+    hours = number(sentence, "nothing may be sold now; wait ")
+    more = replace(spent, turnover_budget_raw=int(hours / 24.0 * 1_000.0 * 1e18))
+    assert isinstance(decided(1.45, levered.position(1.45, guard=more), min_trade=0.0).verdict, Approved)
+
+
+@pytest.mark.parametrize(("health", "settle"), [(1.45, "target"), (1.45, "edge"), (2.3, "target"), (2.35, "edge")])
+def test_a_band_narrower_than_min_trade_says_how_wide_it_should_be(health: float, settle: Any) -> None:
+    policy = Threshold(settle)
+    found, sentence = refused(decided(health, min_trade=230.0, policy=policy))
+    assert found == "P-min_trade"
+    least = number(sentence, "would be worth ")
+    assert isinstance(decided(health, min_trade=least, policy=policy).verdict, Approved)
+    assert refused(decided(health, min_trade=least / LESS, policy=policy))[0] == "P-min_trade"
+    if settle == "target":
+        edge = number(sentence, "let the band end (?:above|below) ")
+        for at, acts in ((1.8 + (edge - 1.8) / LESS, True), (1.8 + (edge - 1.8) * LESS, False)):
+            usd = 3_000.0 * at / health  # the same debt, at another price
+            there = levered.position(at, usd=usd, depth=4e8)
+            rules = {"min_trade": 230.0 * 3_000.0 / usd, "policy": policy}  # min_trade is in the collateral
+            assert isinstance(decided(at, there, **rules).verdict, Approved) == acts
+
+
+def test_where_less_may_be_sold_than_the_band_needs_min_trade_is_to_go_under_both() -> None:
+    rules: dict[str, Any] = {"max_turnover": Bps(500)}
+    found, sentence = refused(decided(1.45, min_trade=500.0, **rules))
+    assert found == "P-min_trade"
+    least = number(sentence, "lower min_trade to ")
+    assert isinstance(decided(1.45, min_trade=least, **rules).verdict, Approved)
+    assert isinstance(decided(1.45, min_trade=least / LESS, **rules).verdict, Refused)
+
+
+@pytest.mark.parametrize("cap", ["mandate", "vault"])
+def test_a_loss_cap_under_what_the_market_costs_says_what_it_should_be(cap: str) -> None:
+    def under(bps: int) -> Decision:
+        seen = levered.position(1.45, depth=2e7)
+        if cap == "vault":
+            seen = levered.position(1.45, depth=2e7, limits=replace(seen.vaults[0].limits, max_loss=Bps(bps)))
+        return decided(1.45, seen, min_trade=40.0, max_loss=Bps(min(bps, 11)))
+
+    found, sentence = refused(under(2))
+    assert found == "P-loss"
+    enough = int(number(sentence, "raise max_loss_bps to " if cap == "mandate" else "one action's loss to "))
+    assert isinstance(under(enough).verdict, Approved)
+    assert refused(under(enough - 1))[0] == "P-loss"
+
+
+def test_pools_that_hold_nothing_are_named() -> None:
+    for venue_list in ((), (WETH_USDC,)):
+        seen = levered.position(1.45, venues=venue_list)
+        empty = tuple(replace(v, reserves=(0, 0)) for v in seen.venues)  # type: ignore[type-var]
+        found, sentence = refused(decided(1.45, replace(seen, venues=empty)))
+        assert found == "P-liquidity"
+        assert "allow deeper pools" in sentence
+
+
+def test_a_flash_loan_that_cannot_be_had_is_done_without_as_far_as_it_goes() -> None:
+    seen = levered.position(1.1, rescue=replace(levered.RESCUE, urgent=Wad(10**18)))
+    (market,) = seen.markets
+    (weth, usdc) = market.reserves  # type: ignore[attr-defined]
+    dry = replace(market, reserves=(weth, replace(usdc, cash=10**9)))  # type: ignore[type-var]
+    free, bound = (decided(1.1, one, policy=Threshold("target")) for one in (seen, replace(seen, markets=(dry,))))
+    assert isinstance(free.verdict, Approved)
+    assert free.verdict.plan.move.flash  # type: ignore[union-attr]
+    assert isinstance(bound.verdict, Approved)
+    assert not bound.verdict.plan.move.flash  # type: ignore[union-attr]
+    assert [one.id for one in bound.verdict.plan.limits] == ["P-flash"]
+    reaches = number(bound.verdict.plan.limits[0].sentence, "let the band reach to ")
+    assert (bound.verdict.prediction.health_factor or 0) / WAD == pytest.approx(reaches, abs=2e-3)

@@ -110,7 +110,7 @@ abstract contract Actions is Thief {
                 sold += Math.mulDiv(legs[i].amountIn, before.prices[j], before.prices[0]);
             }
         }
-        turnedX += Math.mulDiv(sold, X, before.supply, Math.Rounding.Ceil);
+        _turned(Math.mulDiv(sold, X, before.supply, Math.Rounding.Ceil));
     }
 
     function _requireNearPools(Leg[] calldata legs) private {

@@ -12,9 +12,4 @@ contract BasketThief is BasketCampaign {
     function verbs() external pure override returns (string[] memory) {
         return vm.split(string.concat(THIEF_VERBS, " join(uint256,uint256)"), " ");
     }
-
-    function _requireKind() internal view override {
-        super._requireKind();
-        _requireTheft();
-    }
 }

@@ -90,20 +90,15 @@ abstract contract Campaign is Markets {
         return true;
     }
 
-    /// @dev Whether a thief is here: then the bound is asked of what he has gained (T-2).
-    function _robbed() internal view virtual returns (bool) {
-        return false;
-    }
-
     /// @dev The kind's own sentences about a state.
     function _requireKind() internal view virtual;
 
     /// @dev The limits are drawn in first, to where the orders of a campaign meet them: an action's loss to `capBps_`, its
-    /// gain to a third of that, a day's loss to three times as much.
+    /// gain to a third of that, a day's loss to half as much again.
     function _begin(World world_, uint16 capBps_) internal {
         (world, capBps) = (world_, capBps_);
         Limits memory close = _kept().limits();
-        (close.maxLossBps, close.maxGainBps, close.dailyLossBps) = (capBps, capBps / 3, 3 * capBps);
+        (close.maxLossBps, close.maxGainBps, close.dailyLossBps) = (capBps, capBps / 3, capBps * 3 / 2);
         vm.prank(curator);
         _law().setLimits(close);
         indexer = new Indexer(_kept(), _supply());
@@ -140,6 +135,7 @@ abstract contract Campaign is Markets {
         vm.warp(clock);
         if (bytes(broken).length > 0) revert(broken);
         assertFalse(ILockable(address(_kept())).locked(), Law.A7);
+        _requireBound();
         _requireAccounts();
         _requireBudgets();
         _requireLogs();
@@ -190,11 +186,14 @@ abstract contract Campaign is Markets {
         Limits memory limits = _kept().limits();
         assertLe(state.lossBudget, (gross - owed + _dust()) * limits.dailyLossBps / BPS, Law.B3);
         assertLe(state.turnoverBudget, (gross + _dust()) * limits.dailyTurnoverBps / BPS, Law.B4);
-        uint256 elapsed = vm.getBlockTimestamp() - startedAt;
+        uint256 most = grossPeakX * widestDailyTurnover / BPS;
+        assertLe(soldX, most + most * (vm.getBlockTimestamp() - startedAt) / PERIOD + _dustX(), Law.B2);
+    }
+
+    /// @dev What actions lose, unless a thief is here: then it is asked of what he has gained.
+    function _requireBound() internal view virtual {
         uint256 most = peakX * widestDailyLoss / BPS;
-        if (!_robbed()) assertLe(lostX, most + most * elapsed / PERIOD + _dustX(), Law.B1);
-        most = grossPeakX * widestDailyTurnover / BPS;
-        assertLe(soldX, most + most * elapsed / PERIOD + _dustX(), Law.B2);
+        assertLe(lostX, most + most * (vm.getBlockTimestamp() - startedAt) / PERIOD + _dustX(), Law.B1);
     }
 
     /// @dev Roundings of every call so far, per share.

@@ -77,10 +77,10 @@ library Law {
 
     // stolen keys
 
-    string internal constant T1 =
-        "T-1 at true prices a thief takes besides what the feeds are off, times what he turned over or moved as a range (C-8)";
-    string internal constant T2 =
-        "T-2 at the feeds' prices a thief takes at most B (1 + T / day), and B_urgent (1 + T / day) of a levered vault (C-8)";
+    string internal constant SK1 =
+        "SK-1 at true prices a thief takes besides what the feeds are off among each other, times what he sold or moved as a range (C-8)";
+    string internal constant SK2 =
+        "SK-2 at the feeds' prices a thief takes at most B (1 + T / day), and B_urgent (1 + T / day) of a levered vault (C-8)";
 
     // baskets
 

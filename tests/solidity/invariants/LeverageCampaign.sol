@@ -61,17 +61,17 @@ contract LeverageCampaign is LeverageKind {
 
     function nearer(uint256 target, uint256 how) external {
         require(msg.sender == address(this), "a campaign's own");
-        (LeverageMove memory move, Leg[] memory legs) = _towards(target, how, 9);
+        (LeverageMove memory move, Leg[] memory legs) = _towards(target, how, 900);
         _send(how, move, legs);
     }
 
     function _honest(uint256 how, uint256 seed) private view returns (LeverageMove memory, Leg[] memory) {
-        return _towards(1.4e18 + seed % 1.2e18, how, 1 + seed % 9);
+        return _towards(1.4e18 + seed % 1.2e18, how, 100 * (1 + seed % 9));
     }
 
-    /// @dev x = (C t - h D) / (h - t) to borrow and buy, or the negative of it to sell and repay; at most so many tenths of
-    /// what an action may sell.
-    function _towards(uint256 target, uint256 how, uint256 tenths)
+    /// @dev x = (C t - h D) / (h - t) to borrow and buy, or the negative of it to sell and repay; at most so many
+    /// thousandths of what an action may sell.
+    function _towards(uint256 target, uint256 how, uint256 permille)
         internal
         view
         returns (LeverageMove memory, Leg[] memory)
@@ -81,8 +81,9 @@ contract LeverageCampaign is LeverageKind {
         uint256 weighted = gross * THRESHOLD / BPS * WAD;
         bool lever = weighted > owed * target;
         uint256 worth = (lever ? weighted - owed * target : owed * target - weighted) / (target - THRESHOLD * 1e14);
-        worth = Math.min(worth, gross * allowed.maxTurnoverBps / BPS * tenths / 10);
-        worth = Math.min(worth, vault.guardState().turnoverBudget * 9 / 10) + 1e12;
+        worth = Math.min(worth, gross * allowed.maxTurnoverBps / BPS * permille / 1_000);
+        if (!stolen) worth = Math.min(worth, vault.guardState().turnoverBudget * 9 / 10);
+        worth += 1e12;
         uint256 dollars = Math.mulDiv(worth, prices[0], prices[1]);
         if (lever && how % 2 == 1) dollars = Math.min(dollars, _borrowable());
         if (lever) return (_leverMove(dollars, how % 2 == 0), _buyLegs(dollars));

@@ -24,18 +24,29 @@ contract LeverageThief is LeverageCampaign {
         return vm.split(string.concat(THIEF_VERBS, own), " ");
     }
 
-    /// @notice Levers or de-levers through a pool that the thief leaned on, over and over.
+    /// @notice Levers and de-levers in turn through a pool that the thief leaned on, each time so much that it costs about
+    /// what an action may lose; when refused he moves less, and the third time he stops.
     function sandwich(uint256 how, uint256 seed, uint256 lean) public verb {
-        for (uint256 i; i < 4; ++i) {
+        uint256 refused;
+        bool up = how % 2 == 0;
+        for (uint256 i; i < 24 && refused < 3; ++i) {
             _cooled();
-            try this.sandwiched(how, seed >> (8 * i), lean % 10_000 * (4 - i) / 4) {} catch {}
+            uint256 target = up ? uint256(CEILING) - 0.02e18 : uint256(FLOOR) + 0.02e18;
+            uint256 permille = (seed >> (8 * i)) % 1_000 / (1 + refused);
+            try this.sandwiched(how % 8 < 2 ? 1 : 0, target, permille, 1_000 + (lean >> (8 * i)) % 8_000) {
+                (refused, up) = (0, !up);
+            } catch {
+                ++refused;
+            }
         }
     }
 
-    function sandwiched(uint256 how, uint256 seed, uint256 lean) external {
+    function sandwiched(uint256 how, uint256 target, uint256 permille, uint256 lean) external {
         require(msg.sender == address(this), "a campaign's own");
-        uint256 target = uint256(FLOOR) + 0.02e18 + seed % 1.7e18;
-        (LeverageMove memory move, Leg[] memory legs) = _towards(target, how, 1 + (seed >> 100) % 10);
+        (uint256 gross, uint256 owed) = _worthAt(_prices());
+        uint256 worth = (gross - owed) * allowed.maxLossBps / BPS * PPM / lean * (100 + permille) / 1_000;
+        uint256 part = Math.min(1_000, worth * BPS / allowed.maxTurnoverBps * 1_000 / gross);
+        (LeverageMove memory move, Leg[] memory legs) = _towards(target, how, part);
         _lean(v3UsdcWeth, false, move.lever ? usdc : weth, lean);
         _send(how, move, legs);
         _toTruth();
@@ -60,10 +71,5 @@ contract LeverageThief is LeverageCampaign {
 
     function _urgentX() internal view override returns (uint256) {
         return _owedPeakX * _healthLimits().urgentLossBps / BPS;
-    }
-
-    function _requireKind() internal view override {
-        super._requireKind();
-        _requireTheft();
     }
 }

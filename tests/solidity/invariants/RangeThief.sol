@@ -17,11 +17,6 @@ contract RangeThief is RangeCampaign {
     /// @dev Whoever moves the range has turned all of it over.
     function _acted() internal override {
         super._acted();
-        turnedX += _shareX(_prices());
-    }
-
-    function _requireKind() internal view override {
-        super._requireKind();
-        _requireTheft();
+        _turned(_shareX(_prices()));
     }
 }

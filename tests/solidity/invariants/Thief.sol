@@ -36,15 +36,11 @@ abstract contract Thief is Pools {
     mapping(address pool => Narrow) private _narrow;
     /// @dev What a share lost to the market and to its lender.
     int256 internal outsideX;
-    /// @dev What actions sold per share, rescues included.
-    uint256 internal turnedX;
+    /// @dev What actions sold per share, rescues included, times what the feeds were off among each other.
+    uint256 private _offX;
     /// @dev What a share lost by actions, at the true prices.
     int256 internal takenTrueX;
     uint256 private _trueThen;
-
-    function _robbed() internal view override returns (bool) {
-        return stolen;
-    }
 
     function _shareX(uint256[] memory prices) internal view returns (uint256) {
         return Math.mulDiv(_navAt(prices), X, _supply());
@@ -94,11 +90,25 @@ abstract contract Thief is Pools {
         return _takenX() * int256(PPM) / int256(_boundX());
     }
 
-    /// @dev Two feeds of a trade, each off by a threshold, relative to a base that is off as well.
-    function _requireTheft() internal view {
-        assertLe(_takenX(), int256(_boundX() + _dustX()), Law.T2);
-        uint256 deviationX = turnedX * 2 * OFF_PPM / (PPM - OFF_PPM);
-        assertLe(takenTrueX, int256(_boundX() + deviationX + _dustX()), Law.T1);
+    /// @dev What is sold at the true price of the token that the feeds tell most wrongly, for the one they tell most
+    /// wrongly the other way, is off by as much.
+    function _turned(uint256 shareX) internal {
+        if (!stolen) return;
+        (uint256 least, uint256 most) = (type(uint256).max, 0);
+        WorldToken[4] memory all = [usdc, weth, wbtc, link];
+        for (uint256 i; i < 4; ++i) {
+            uint256 ppm = truePpm[address(all[i])];
+            (least, most) = (Math.min(least, ppm), Math.max(most, ppm));
+        }
+        _offX += Math.mulDiv(shareX, most - least, least, Math.Rounding.Ceil);
+    }
+
+    /// @dev At true prices what the feeds tell of a loss is itself off.
+    function _requireBound() internal view override {
+        if (!stolen) return super._requireBound();
+        uint256 mostX = _boundX() * (PPM + OFF_PPM) / (PPM - OFF_PPM);
+        assertLe(takenTrueX, int256(mostX + _offX + _dustX()), Law.SK1);
+        assertLe(_takenX(), int256(_boundX() + _dustX()), Law.SK2);
     }
 
     /// @notice The thief takes liquidity out of a pool, puts it back, or puts some round the pool's price and burns it the

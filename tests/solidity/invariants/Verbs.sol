@@ -132,7 +132,7 @@ abstract contract Verbs is Actions {
         which %= 7;
         if (which == 0) next.maxLossBps = _part(next.maxLossBps, part, capBps * 2 / 3);
         else if (which == 1) next.maxGainBps = _part(next.maxGainBps, part, capBps / 4);
-        else if (which == 2) next.dailyLossBps = _part(next.dailyLossBps, part, capBps * 2);
+        else if (which == 2) next.dailyLossBps = _part(next.dailyLossBps, part, capBps);
         else if (which == 3) next.maxDeviationBps = _part(next.maxDeviationBps, part, 60);
         else if (which == 4) next.maxTurnoverBps = _part(next.maxTurnoverBps, part, 500);
         else if (which == 5) next.dailyTurnoverBps = _part(next.dailyTurnoverBps, part, 2_000);
@@ -172,7 +172,7 @@ abstract contract Verbs is Actions {
     function _submit(uint256 seed) private {
         Limits memory next = allowed;
         next.maxLossBps = uint16(capBps * (50 + seed % 150) / 100);
-        next.dailyLossBps = uint16(capBps * (250 + (seed >> 16) % 150) / 100);
+        next.dailyLossBps = uint16(capBps * (125 + (seed >> 16) % 150) / 100);
         next.maxTurnoverBps = uint16(1_500 + (seed >> 32) % 2_000);
         next.dailyTurnoverBps = uint16(6_000 + (seed >> 48) % 6_000);
         (next.maxGainBps, next.maxDeviationBps) = (capBps / 2, (seed >> 80) % 4 == 0 ? 1_001 : 100);

@@ -41,6 +41,8 @@ RESCUE_SHARE_OF_LOSS = 0.8
 RESCUE_DEADLINE_S = 120
 """A rescue that old is planned anew."""
 MAX_HALVINGS = 6
+CLOSER = 3
+"""Bisections from a plan that was halved towards the largest that passes."""
 SIZE = frozenset(("C-6", "C-7", "C-10", "C-11b", "C-11d", "C-11t", "C-11u", "C-14", "K-33")) | frozenset(
     ("M-max_turnover", "M-max_trade", "M-venue_limits", CAPPED)
 )
@@ -162,25 +164,39 @@ class _Case:
         return rescue if rescue is not None and not isinstance(verdict, Approved) else verdict
 
     def _within_limits(self, share: float) -> Verdict:
-        """The best plan of housekeeping, halved as long as only its size stands in the way."""
+        """The best plan of housekeeping, halved as long as only its size stands in the way.
+
+        Where it then ends outside the band, bisected back towards what was refused.
+        """
         refused: list[Refused] = []
         for halvings in range(MAX_HALVINGS + 1):
-            verdict = self._chosen(self._plans(share * 0.5**halvings))
+            part = share * 0.5**halvings
+            verdict = self._chosen(self._plans(part))
             if not isinstance(verdict, Refused):
-                return self._smaller(verdict, refused)
+                return self._smaller(verdict, part, refused[0]) if refused else verdict
             refused.append(verdict)
             if not {reason.id for reason in verdict.reasons} <= SIZE:
                 break
         return replace(refused[0], reasons=(*refused[0].reasons, *self._too_lossy(share, refused)))
 
-    def _smaller(self, verdict: Verdict, refused: list[Refused]) -> Verdict:
-        """A plan that passes, with what kept those before from it, which were larger."""
-        if not refused:
-            return verdict
+    def _smaller(self, verdict: Approved | Hold, part: float, refused: Refused) -> Verdict:
+        """The largest plan found that passes, of at least `part`, with what kept a larger one from it."""
         if not isinstance(verdict, Approved):
-            return refused[0]
-        stood = tuple(reason for reason in refused[0].reasons if reason.id != "C-14")  # which follows from C-6
+            return refused
+        low, high = part, 2.0 * part
+        for _ in range(CLOSER if self._short(verdict) else 0):
+            middle = (low + high) / 2.0
+            larger = self._chosen(self._plans(middle))
+            if isinstance(larger, Approved):
+                verdict, low = larger, middle
+            else:
+                high = middle
+        stood = tuple(reason for reason in refused.reasons if reason.id != "C-14")  # which follows from C-6
         return replace(verdict, plan=replace(verdict.plan, limits=(*verdict.plan.limits, *stood)))
+
+    def _short(self, verdict: Approved) -> bool:
+        """Whether a plan leaves the vault outside its band."""
+        return self.vault.left(self.snapshot, self.mandate, verdict.prediction).distance > 1.0
 
     def _too_lossy(self, share: float, refused: list[Refused]) -> tuple[Reason, ...]:
         """What would let the smallest of the plans pass of which only the loss of one action is too large."""

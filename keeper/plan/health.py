@@ -38,10 +38,19 @@ def plan_health(
     errors: list[Unquotable] = []
     market = open_market()
 
-    def consider(target: float, name: str) -> None:
+    def consider(target: float, name: str, within: Bounds = bounds) -> None:
         try:
+            if (
+                within is bounds
+                and any(_all(t, bounds) for t in trials)
+                and wanted(problem, target, 0.0) >= bounds.turnover
+            ):
+                return  # it would be the same
             used = trials[0].trades.used[:-1] if trials else ()  # what is traded is always searched for anew
-            trials.append(attempt(problem, target, name, market, bounds, used, trials))
+            found = attempt(problem, target, name, market, within, used, trials)
+            if bounds.rescue is None and _all(found, within):
+                found = _named(problem, found, "as far as limits let it" if within is bounds else "the least leg")
+            trials.append(found)
         except Unquotable as error:
             errors.append(error)
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
@@ -57,6 +66,8 @@ def plan_health(
     inner = state.best_waiting() if len(goals) > 1 else None
     if inner is not None and problem.low < inner < problem.high:
         consider(inner, f"health factor to {inner:.3f} (where waiting is best)")
+    if any(isinstance(error, Held) for error in errors):
+        consider(problem.target, "", replace(bounds, turnover=bounds.min_trade))
     waiting = state.waiting()
     valued = [(t, state.cost(t)) for t in trials]
     ranked = sorted(valued, key=lambda pair: pair[1].total)
@@ -98,7 +109,12 @@ def _furthest(problem: HealthProblem, goal: float, market: Market, bounds: Bound
             found, low = [attempt(problem, goal, "", market, replace(bounds, turnover=most))], most
         except Unquotable:
             high = most
-    return [replace(t, name=f"health factor to {_after(problem, t):.3f} (as far as it can be)") for t in found]
+    return [_named(problem, t, "as far as the pools let it") for t in found]
+
+
+def _named(problem: HealthProblem, tried: Tried, why: str) -> Tried:
+    """By where it ends, which is short of its goal."""
+    return replace(tried, name=f"health factor to {_after(problem, tried):.3f} ({why})")
 
 
 def _free(problem: HealthProblem, goal: float, market: Market, bounds: Bounds) -> Tried:
@@ -121,7 +137,7 @@ def _short(problem: HealthProblem, mandate: Mandate, market: Market, bounds: Bou
     goal, ends = mandate.goal, _after(problem, best)
     if bounds.rescue is not None or not isinstance(goal, HealthGoal) or goal.low <= ends * WAD <= goal.high:
         return ()
-    if best.value >= bounds.turnover * _ALL and not bound_by(bounds.rules, bounds.turnover):
+    if _all(best, bounds) and not bound_by(bounds.rules, bounds.turnover):
         return ()
     edge, inside = (goal.low / WAD, _INSIDE) if ends * WAD < goal.low else (goal.high / WAD, 1.0 / _INSIDE)
     try:
@@ -130,6 +146,11 @@ def _short(problem: HealthProblem, mandate: Mandate, market: Market, bounds: Bou
         need = error
     found = short_of_band(mandate, problem, best, edge, need, bounds)
     return () if found is None else (found,)
+
+
+def _all(tried: Tried, bounds: Bounds) -> bool:
+    """Whether it sells all that it may."""
+    return tried.value >= bounds.turnover * _ALL
 
 
 def _after(problem: HealthProblem, tried: Tried) -> float:

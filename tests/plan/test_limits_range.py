@@ -1,0 +1,203 @@
+"""A range vault's limits: never exceeded, and within them as good as the best of a grid of exact replays."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from keeper.decide import decide
+from keeper.errors import Refusal, Unquotable
+from keeper.guard import turnover
+from keeper.model import (
+    Approved,
+    Cost,
+    Decision,
+    Fill,
+    History,
+    Leg,
+    Plan,
+    RangeMove,
+    Refused,
+    Snapshot,
+    State,
+    Threshold,
+    Window,
+)
+from keeper.plan.limits import MARGIN
+from keeper.protocols.uniswap_v2 import UniswapV2Pair
+from keeper.units import BPS, Address, Bps, Timestamp
+from keeper.vaults.range_vault import RangeVault
+from tests.plan.test_range import POOL, VAULT, mandate, scene
+from tests.scene import NOW, beliefs
+
+OTHER = Address("0x" + "04" * 20)
+POOLS = (POOL, OTHER)
+SIZES = 30
+KEYS = ("max_turnover", "max_trade", "venue_limits", "venues", "min_trade")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A range whose price has left it, its own pool and a pair besides, and one mandate's limits."""
+
+    snapshot: Snapshot
+    usd: float
+    rules: dict[str, Any]
+
+    @property
+    def vault(self) -> RangeVault:
+        (vault,) = self.snapshot.vaults
+        assert isinstance(vault, RangeVault)
+        return vault
+
+    def decided(self, **more: Any) -> Decision:
+        rules = {"policy": Threshold("target")} | self.rules | more
+        return decide(History(self.snapshot, ()), State(VAULT), beliefs(), mandate(**rules), 0)
+
+    def worth(self, token: Address) -> float:
+        """Dollars a raw unit."""
+        return 1e-6 if token == self.vault.tokens[0].address else self.usd * 1e-18
+
+    def allowed(self) -> tuple[Address, ...]:
+        return self.rules.get("venues") or POOLS
+
+    def most_sold(self) -> float:
+        """Dollars, by what every limit says of it."""
+        gross = self.vault.gross(self.snapshot, Timestamp(NOW)) * 1e-6
+        limits = [gross * min(self.rules.get("max_turnover", BPS), self.vault.limits.max_turnover) / BPS]
+        limits += [raw * self.worth(token) for token, raw in self.rules.get("max_trade", ())]
+        caps = dict(self.rules.get("venue_limits", ()))
+        if set(self.allowed()) <= caps.keys():
+            limits.append(sum(caps[p] for p in self.allowed()) * 1e-6)
+        return min(limits)
+
+
+def case(seed: int, key: str) -> Case:
+    """Random: the price on either side, either order of the tokens, the other pool of 20 to 500 million a side."""
+    rng = np.random.default_rng(seed)
+    usd = rng.uniform(2_500.0, 2_700.0) if rng.random() < 0.5 else rng.uniform(3_330.0, 3_600.0)
+    made = scene(usd, base_first=bool(rng.random() < 0.5), venues=POOLS)
+    base, other = made.vaults[0].tokens
+    dollars, off = 10 ** rng.uniform(7.3, 8.7), math.exp(rng.normal(0.0, 5e-4))
+    amounts = {base.address: round(dollars * 1e6), other.address: round(dollars / usd * off * 1e18)}
+    tokens = made.venues[0].tokens
+    first, second = tokens
+    pair = UniswapV2Pair(OTHER, (first, second), (amounts[first], amounts[second]))
+    found = Case(replace(made, venues=(*made.venues, pair)), usd, {})
+    return replace(found, rules=limit(key, rng, found))
+
+
+def limit(key: str, rng: np.random.Generator, made: Case) -> dict[str, Any]:
+    """One that binds, more often than not: a share of what would be sold without it."""
+    free = made.decided().verdict
+    assert isinstance(free, Approved)
+    base, other = made.vault.tokens
+    dollars = sum(f.amount_in * made.worth(f.token_in) for f in free.prediction.fills)
+    share = rng.uniform(0.1, 1.3)
+    match key:
+        case "max_turnover":
+            gross = made.vault.gross(made.snapshot, Timestamp(NOW)) * 1e-6
+            return {key: Bps(min(6_000, int(share * dollars / gross * BPS)))}
+        case "max_trade":
+            token = base if rng.random() < 0.5 else other
+            return {key: ((token.address, int(share * dollars / made.worth(token.address))),)}
+        case "venue_limits":
+            some = rng.choice(2, int(rng.integers(1, 3)), replace=False)
+            return {key: tuple((POOLS[k], int(rng.uniform(0.1, 0.8) * dollars * 1e6)) for k in some)}
+        case "venues":
+            return {key: POOLS[: int(rng.integers(1, 3))]}
+        case _:
+            return {key: share * dollars}
+
+
+def sold(fills: tuple[Fill, ...], token: Address) -> int:
+    net = sum(f.amount_in for f in fills if f.token_in == token)
+    return net - sum(f.amount_out for f in fills if f.token_out == token)
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("seed", range(16))
+def test_no_plan_exceeds_a_limit(seed: int, key: str) -> None:
+    made = case(seed, key)
+    found = made.decided().verdict
+    if isinstance(found, Refused):
+        assert {r.id for r in found.reasons} <= {"P-min_trade"}
+        assert key == "min_trade"
+        return
+    assert isinstance(found, Approved)
+    fills, rules = found.prediction.fills, made.rules
+    worth = turnover(made.snapshot, made.vault, found.prediction)
+    gross = made.vault.gross(made.snapshot, found.prediction.timestamp)
+    assert worth * BPS <= gross * rules.get("max_turnover", BPS)
+    for token, most in rules.get("max_trade", ()):
+        assert abs(sold(fills, token)) <= most
+    for pool, most in rules.get("venue_limits", ()):
+        assert sum(f.amount_in * made.worth(f.token_in) for f in fills if f.pool == pool) <= most * 1e-6
+    assert {f.pool for f in fills} <= set(made.allowed())
+    assert not fills or worth >= rules.get("min_trade", 0.0) * 1e6 * (1.0 - 1e-9)
+
+
+def ways(made: Case, token: Address, amount: int, steps: int) -> Iterator[tuple[Leg, ...]]:
+    """The amount over the pools that may be used, in so many parts, within what each may be paid."""
+    caps = dict(made.rules.get("venue_limits", ()))
+    for first in range(steps + 1):
+        parts = {POOL: amount * first // steps, OTHER: amount - amount * first // steps}
+        paid = {p: raw for p, raw in parts.items() if raw}
+        fits = all(
+            p in made.allowed() and raw * made.worth(token) <= caps.get(p, math.inf) * 1e-6 for p, raw in paid.items()
+        )
+        if fits:
+            yield tuple(Leg(made.snapshot.venue(p).adapter, p, token, raw, 0) for p, raw in paid.items())
+
+
+def laid(made: Case, move: RangeMove, legs: tuple[Leg, ...]) -> int:
+    """Liquidity of the range after the legs, by exact replay; 0 where they or it cannot be."""
+    plan = Plan(legs, replace(move, min_liquidity=0), Cost(), Cost(), "")
+    try:
+        after = made.vault.after(made.snapshot, plan, Timestamp(NOW + 12)).range
+    except (Refusal, Unquotable):
+        return 0
+    return after.liquidity if after is not None else 0
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("seed", range(16))
+def test_no_swap_within_the_limits_lays_a_larger_range(seed: int, key: str) -> None:
+    """Between the same ticks: in thirtieths of the largest, over any split in twentieths."""
+    made = case(seed, key)
+    found = made.decided().verdict
+    if not isinstance(found, Approved) or not found.prediction.fills:
+        return
+    move, after = found.plan.move, found.prediction.range
+    assert isinstance(move, RangeMove)
+    assert after is not None
+    token = max(made.vault.tokens, key=lambda t: sold(found.prediction.fills, t.address)).address
+    free = replace(made, rules={}).decided().verdict
+    assert isinstance(free, Approved)
+    most = min(made.most_sold(), 1.2 * sum(f.amount_in * made.worth(f.token_in) for f in free.prediction.fills))
+    least = made.rules.get("min_trade", 0.0)
+    sizes = [most * step / SIZES for step in range(1, SIZES + 1)]
+    best = max(
+        laid(made, move, legs)
+        for size in sizes
+        if size >= least
+        for legs in ways(made, token, int(size / made.worth(token)), 20)
+    )
+    assert after.liquidity >= best * (1.0 - 2.0 * (1.0 - MARGIN))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_in_a_blackout_nothing_is_done_and_outside_it_all_is_as_without(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = case(seed, "venues")
+    start, end = (NOW + int(x) for x in (-rng.integers(0, 3_600), rng.integers(1, 3_600)))
+    around = Window(Timestamp(start), Timestamp(end), "upgrade", rescues=bool(rng.random() < 0.5))
+    found = made.decided(blackouts=(around,)).verdict
+    assert isinstance(found, Refused)
+    assert [r.id for r in found.reasons] == ["B-1"]
+    over, later = replace(around, end=NOW), replace(around, start=Timestamp(NOW + 1))
+    for elsewhere in (over, later):
+        assert made.decided(blackouts=(elsewhere,)).verdict == made.decided().verdict

@@ -88,7 +88,8 @@ def pair(snapshot: Snapshot, vault: Vault, mandate: Mandate, pools: Sequence[Add
         token, each = snapshot.token(address), snapshot.round(address).price_x36 / 1e36 * UNDER * MARGIN
         ease = f"raise max_trade of {token.symbol} to {{}}"
         found.append(Limit("P-max_trade", most * each, ease, each * 10**token.decimals))
-    held = {tuple(p for p in pools if token.address in snapshot.venue(p).tokens): token for token in vault.tokens}
+    paying = vault.tokens if caps else ()
+    held = {tuple(p for p in pools if token.address in snapshot.venue(p).tokens): token for token in paying}
     for through, token in held.items():
         if through and all(p in caps for p in through):
             paid, each = sum(caps[p] - 1 for p in through), price * UNDER * MARGIN

@@ -145,13 +145,15 @@ def _as_it_stands(
 ) -> list[tuple[Network, Flows]]:
     """Flows through the pools as they are, not at rest, the cheapest first: freely chosen, and through those used then.
 
-    The second costs a single solve, and the choice of pools may have been luckier there. Then, while a pool that the
-    order of tokens forbids would gain, in other orders than they flow in at rest, from the best one on; and last with
-    no order between the tokens sold and bought, which is payable where the vault holds enough of them.
+    The second costs a single solve, and the choice of pools may have been luckier there; it is left out where the first
+    uses the same. Then, while a pool that the order of tokens forbids would gain, in other orders than they flow in at
+    rest, from the best one on; and last with no order between the tokens sold and bought, which is payable where the
+    vault holds enough of them.
     """
-    net, ways = raw.one_way(ranks), list[tuple[Network, Flows]]()
-    for start in dict.fromkeys((used, (resting.active,))):
-        ways += _any(net, resting.prices, order, start)
+    net, rested = raw.one_way(ranks), (resting.active,)
+    ways = _any(net, resting.prices, order, used)
+    if used != rested and not (ways and ways[0][1].active == resting.active):
+        ways += _any(net, resting.prices, order, rested)
     if not ways:
         return ways
     best = max(ways, key=lambda way: value(*way))

@@ -29,18 +29,18 @@ def forbidden(network: Network, ranks: Floats, flows: Flows, demanded: Collectio
     side, paid, received = offers(network, flows.prices)
     gained = gains(network, flows.prices, side, paid, received) - network.fixed
     some = np.flatnonzero((side >= 0) & (gained > 0.0))
-    pairs = network.pairs[some, np.stack([side[some], 1 - side[some]])]
-    some, pairs = some[ranks[pairs[0]] >= ranks[pairs[1]]], pairs[:, ranks[pairs[0]] >= ranks[pairs[1]]]
-    if not some.size:
+    pairs = network.pairs[some, side[some]], network.pairs[some, 1 - side[some]]
+    against = ranks[pairs[0]] >= ranks[pairs[1]]
+    if not against.any():
         return {}
     near = np.zeros(network.values.size, np.bool_)
     near[list(demanded)] = True
     near[network.pairs[list(flows.active)]] = True
-    kept = near[pairs].all(0)
-    some, pairs = some[kept], pairs[:, kept]
+    against &= near[pairs[0]] & near[pairs[1]]
+    some, sold, bought = some[against], pairs[0][against], pairs[1][against]
     found: dict[tuple[int, int], Pools] = {}
     for k in np.argsort(-gained[some], kind="stable").tolist():
-        pair = int(pairs[0, k]), int(pairs[1, k])
+        pair = int(sold[k]), int(bought[k])
         found[pair] = (*found.get(pair, ()), int(some[k]))
     return found
 

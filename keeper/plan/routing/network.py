@@ -39,7 +39,9 @@ class Network:
     def one_way(self, ranks: Floats) -> "Network":
         """The pools in one direction each, from the token of lower rank: whatever trades then, no cycle does."""
         rank = ranks[self.pairs]
-        return replace(self, lead=self.lead * (rank < rank[:, ::-1]).ravel())
+        lead = self.lead * (rank < rank[:, ::-1]).ravel()
+        same = self.pools, self.tokens, self.values, self.pairs, self.keep
+        return Network(*same, lead, self.first, self.steps, self.fixed)
 
     def capped(self, caps: Mapping[Address, float]) -> "Network":
         """The pools, in those of `caps` no step that more value paid into them, fee included, would go down."""

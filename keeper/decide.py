@@ -30,7 +30,8 @@ from keeper.plan import policy
 from keeper.plan.infeasible import BAND, CAPPED, FLASH, LIQUIDITY
 from keeper.plan.infeasible.loss import too_lossy
 from keeper.plan.policy import parts
-from keeper.plan.tier import Pools, most_sold, plans
+from keeper.plan.single import best_single
+from keeper.plan.tier import Pools, market_of, most_sold, plans
 from keeper.simulate import simulate
 from keeper.units import Address, Timestamp, Wei
 
@@ -72,6 +73,28 @@ def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, s
     for token in vault.tokens:
         why = why.replace(token.address, token.symbol)
     return Decision(verdict, after, seen.drift, seen.forecast, why, trigger.edge.chance if trigger.edge else None)
+
+
+def explained(snapshot: Snapshot, mandate: Mandate, decision: Decision) -> Decision:
+    """The decision with the best single pool beside what its plan was weighed against, where it uses several.
+
+    For whoever is shown it: deciding does not need it, and a block's vaults do not wait for it.
+    """
+    verdict = decision.verdict
+    if not isinstance(verdict, Approved):
+        return decision
+    vault, plan = snapshot.vault(mandate.vault), verdict.plan
+    market = market_of(
+        snapshot, vault, mandate, vault.problem(snapshot, mandate), _asked(vault, mandate, plan.urgent), plan.urgent
+    )()
+    found = best_single(market, plan, verdict.prediction.fills, verdict.prediction.nav_before)
+    if found is None:
+        return decision
+    return replace(decision, verdict=replace(verdict, plan=replace(plan, candidates=(*plan.candidates, found))))
+
+
+def _asked(vault: Vault, mandate: Mandate, urgent: bool) -> Pools:
+    return Pools(guard.most_slippage(vault, mandate, urgent), guard.most_deviation(vault, urgent))
 
 
 def _see(snapshot: Snapshot, vault: Vault, beliefs: Beliefs, mandate: Mandate, state: State) -> policy.Seen:
@@ -278,8 +301,8 @@ class _Case:
     def _plans(self, share: float, urgent: bool = False) -> tuple[Plan, ...]:
         """As `plan.plans`, for the problem and the tier at hand."""
         snapshot, vault, mandate = self.snapshot, self.vault, self.mandate
-        pools = Pools(guard.most_slippage(vault, mandate, urgent), guard.most_deviation(vault, urgent))
-        return plans(snapshot, vault, mandate, self.trigger.problem, self.seen.forecast, pools, share, urgent)
+        asked = _asked(vault, mandate, urgent)
+        return plans(snapshot, vault, mandate, self.trigger.problem, self.seen.forecast, asked, share, urgent)
 
     def _replayed(self, plan: Plan) -> Prediction:
         return simulate(self.snapshot, self.vault.address, plan, Timestamp(self.snapshot.head.timestamp + SLOT_S))

@@ -1,5 +1,6 @@
 """A report in, the page a person reads out: what the keeper would do, why, what it costs and what else it weighed."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -30,6 +31,7 @@ from keeper.run import Report
 from keeper.units import BPS, WAD, Address
 
 PARTS = ("fees", "impact", "basis", "gas", "l1_data", "lvr", "risk", "touch")
+_ADDRESS = r"0x[0-9a-fA-F]{40}"
 LABEL = 10
 """Characters of the column of labels."""
 
@@ -216,7 +218,8 @@ def _candidate(
     mark = Text("▸" if chosen else " ", style="green")
     if candidate.note.startswith("not possible"):
         return [mark, Text(f"{candidate.name}: {candidate.note}", style="dim", overflow="fold")]
-    name = Text.assemble(candidate.name.removeprefix(f"{words.HEALTH} "), (_remark(candidate), "not bold dim"))
+    shown = re.sub(_ADDRESS, lambda found: words.short(Address(found[0])), candidate.name)
+    name = Text.assemble(shown.removeprefix(f"{words.HEALTH} "), (_remark(candidate), "not bold dim"))
     cells = [_figure(getattr(candidate.cost, part) / scale, largest) for part in parts]
     return [
         mark,
@@ -230,6 +233,7 @@ def _candidate(
 def _remark(candidate: Candidate) -> str:
     """What is out of the ordinary about it."""
     odd = [note for note in candidate.note.split(", ") if note in ("flash loan", "ends outside")]
+    odd = [candidate.note] if candidate.note.startswith("costs ") else odd
     return f" · {', '.join(odd)}" if odd else ""
 
 

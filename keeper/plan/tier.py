@@ -1,7 +1,7 @@
 """A vault at a block, its problem and a tier of urgency in, the plans of its kind within that tier's limits out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from keeper.model import Forecast, Mandate, Plan, Problem, RangeProblem, Snapshot, Vault, Venue, WeightProblem
@@ -11,9 +11,9 @@ from keeper.plan.health import plan_health
 from keeper.plan.limits import UNDER, Limit
 from keeper.plan.position import Bounds, Rescuing
 from keeper.plan.range_ import plan_range
-from keeper.plan.route import opener
+from keeper.plan.route import Market, opener
 from keeper.plan.weights import plan_weights
-from keeper.units import Bps, Gas
+from keeper.units import Address, Bps, Gas
 
 FLASH_GAS = Gas(180_000)
 """What Aave's flashLoanSimple adds; the rehearsal measures."""
@@ -42,22 +42,8 @@ def plans(
     When `urgent`, one: `share` of the way to the target, whatever turnover that is.
     """
     base = vault.tokens[0]
-    pools = tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
-    gas_price = snapshot.head.base_fee + mandate.lanes.of(urgent).tip
-    if isinstance(problem, RangeProblem):
-        snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
     price = snapshot.round(base.address).price_x36 / 1e36
-    paid = () if urgent else tuple((p, (most - 1) * price * UNDER) for p, most in mandate.venue_limits if p in pools)
-    open_market = opener(
-        snapshot,
-        pools,
-        base.address,
-        gas_price,
-        asked.most_slippage,
-        mandate.data_price,
-        paid,
-        asked.most_deviation,
-    )
+    open_market = market_of(snapshot, vault, mandate, problem, asked, urgent)
     least, unit = mandate.min_trade * 10**base.decimals * price, 10**base.decimals * price
     gross = vault.gross(snapshot, snapshot.head.timestamp) * price
     rules = limits.turnover(snapshot, vault, mandate, gross)
@@ -65,7 +51,7 @@ def plans(
     sizes = Sizes(_least(rules) * share, least, gross, vault.gas, unit, assets, rules)
     if isinstance(problem, WeightProblem):
         return plan_weights(problem, forecast, mandate, open_market, sizes)
-    pair = limits.pair(snapshot, vault, mandate, pools)
+    pair = limits.pair(snapshot, vault, mandate, _pools(vault, mandate))
     sizes = replace(sizes, turnover=min(sizes.turnover, _least(pair)), rules=(*rules, *pair))
     if isinstance(problem, RangeProblem):
         return plan_range(problem, forecast, mandate, open_market, sizes)
@@ -76,6 +62,24 @@ def plans(
         told = tuple(rule.scaled(scale) for rule in sizes.rules)
         bounds = Bounds(sizes.turnover * scale, least * scale, vault.gas, FLASH_GAS, None, unit * scale, told)
     return plan_health(problem, forecast, mandate, open_market, bounds)
+
+
+def market_of(
+    snapshot: Snapshot, vault: Vault, mandate: Mandate, problem: Problem, asked: Pools, urgent: bool
+) -> Callable[[], Market]:
+    """A function that gives the pools which the vault and its mandate allow, for a problem of the vault."""
+    base, pools = vault.tokens[0], _pools(vault, mandate)
+    if isinstance(problem, RangeProblem):
+        snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
+    price = snapshot.round(base.address).price_x36 / 1e36
+    caps = () if urgent else tuple((p, (most - 1) * price * UNDER) for p, most in mandate.venue_limits if p in pools)
+    gas_price = snapshot.head.base_fee + mandate.lanes.of(urgent).tip
+    slippage, deviation = asked.most_slippage, asked.most_deviation
+    return opener(snapshot, pools, base.address, gas_price, slippage, mandate.data_price, caps, deviation)
+
+
+def _pools(vault: Vault, mandate: Mandate) -> tuple[Address, ...]:
+    return tuple(p for p in vault.venues if not mandate.venues or p in mandate.venues)
 
 
 def most_sold(snapshot: Snapshot, vault: Vault, mandate: Mandate) -> float:

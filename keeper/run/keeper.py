@@ -3,12 +3,14 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 
 from keeper import shock
 from keeper.chain.node import Node
 from keeper.chain.signer import Signer
 from keeper.config import Config
+from keeper.decide import explained
 from keeper.errors import BadInput, Halt, Retry
 from keeper.guard import describe
 from keeper.journal import Journal, open_journal
@@ -124,13 +126,16 @@ class Keeper:
         return record.state(self.memory, self.node.chain_id, self.mandate(name).vault, self.bound.keeper)
 
     def decide(self, name: str, snapshot: Snapshot | None = None) -> Report:
-        """Look, decide and rehearse for one vault; signs and records nothing."""
+        """Look, decide and rehearse for one vault; signs and records nothing.
+
+        The plan is weighed against the best single pool besides, which a tick has no time for.
+        """
         mandate, watch = self.mandate(name), Stopwatch()
         if snapshot is None:
             with watch.lap("read"):
                 snapshot = self.observe()
         thought = self._think(snapshot, mandate, self.memory, watch)
-        return report_of(thought, watch)
+        return report_of(replace(thought, decision=explained(snapshot, mandate, thought.decision)), watch)
 
     def tick(self, live: bool = False, allowed: Allowed = "everything") -> tuple[Report, ...]:
         """Every vault at the latest block, recorded. `live` signs, sends and follows what was cleared and is `allowed`.

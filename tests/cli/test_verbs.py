@@ -11,6 +11,7 @@ import pytest
 
 from keeper.chain.anvil import Anvil
 from keeper.cli.app import WIDTH
+from keeper.cli.render_report import PARTS
 from keeper.config import load
 from keeper.world import market, rpc
 from keeper.world.roles import WORLD_KEEPER_ADDRESS
@@ -50,6 +51,21 @@ def test_after_a_fall_it_explains_what_it_would_do(fallen: Desk):
     assert "agrees to the wei" in page
     assert "WETH →" in page
     assert "basket basket" not in page
+
+
+def test_a_plan_over_several_pools_is_shown_beside_the_best_single_one(fallen: Desk):
+    page = unwrapped(fallen.run("plan", "leverage").out)
+    assert "best single pool 0x" in page
+    (tree,) = json.loads(fallen.run("plan", "leverage", "--json").out)
+    plan = tree["decision"]["verdict"]["plan"]
+    assert len({leg["pool"] for leg in plan["legs"]}) > 1
+    found = plan["candidates"][-1]
+    assert found["name"].startswith("best single pool 0x")
+    more = sum(found["cost"][part] - plan["cost"][part] for part in PARTS)
+    assert found["note"] == f"costs {more / tree['nav_raw'] * 1e4:.2f} bp more"
+    assert more > 0.0
+    fallen.run("run", "--once")
+    assert "best single pool" not in fallen.run("journal", "1", "--json").out, "a tick has no time for it"
 
 
 def test_shocks_and_what_would_be_done_in_time(desk: Desk):

@@ -26,6 +26,7 @@ from keeper.model import (
     Snapshot,
     State,
 )
+from keeper.paying import told_where
 from keeper.run import purse as purses
 from keeper.run import record, study
 from keeper.run.act import Acting, settle
@@ -128,14 +129,17 @@ class Keeper:
     def decide(self, name: str, snapshot: Snapshot | None = None) -> Report:
         """Look, decide and rehearse for one vault; signs and records nothing.
 
-        The plan is weighed against the best single pool besides, which a tick has no time for.
+        The plan is weighed against the best single pool besides, and of one that waits outside its band it is said from
+        where on acting pays: a tick has no time for either.
         """
         mandate, watch = self.mandate(name), Stopwatch()
         if snapshot is None:
             with watch.lap("read"):
                 snapshot = self.observe()
         thought = self._think(snapshot, mandate, self.memory, watch)
-        return report_of(replace(thought, decision=explained(snapshot, mandate, thought.decision)), watch)
+        shown = explained(snapshot, mandate, thought.decision)
+        shown = told_where(snapshot, thought.state, thought.beliefs, mandate, thought.seed, shown)
+        return report_of(replace(thought, decision=shown), watch)
 
     def tick(self, live: bool = False, allowed: Allowed = "everything") -> tuple[Report, ...]:
         """Every vault at the latest block, recorded. `live` signs, sends and follows what was cleared and is `allowed`.

@@ -30,8 +30,7 @@ from keeper.plan import policy
 from keeper.plan.infeasible import BAND, CAPPED, FLASH, LIQUIDITY
 from keeper.plan.infeasible.loss import too_lossy
 from keeper.plan.policy import parts
-from keeper.plan.single import best_single
-from keeper.plan.tier import Pools, market_of, most_sold, plans
+from keeper.plan.tier import Pools, most_sold, plans
 from keeper.simulate import simulate
 from keeper.units import Address, Timestamp, Wei
 
@@ -73,28 +72,6 @@ def decide(history: History, state: State, beliefs: Beliefs, mandate: Mandate, s
     for token in vault.tokens:
         why = why.replace(token.address, token.symbol)
     return Decision(verdict, after, seen.drift, seen.forecast, why, trigger.edge.chance if trigger.edge else None)
-
-
-def explained(snapshot: Snapshot, mandate: Mandate, decision: Decision) -> Decision:
-    """The decision with the best single pool beside what its plan was weighed against, where it uses several.
-
-    For whoever is shown it: deciding does not need it, and a block's vaults do not wait for it.
-    """
-    verdict = decision.verdict
-    if not isinstance(verdict, Approved):
-        return decision
-    vault, plan = snapshot.vault(mandate.vault), verdict.plan
-    market = market_of(
-        snapshot, vault, mandate, vault.problem(snapshot, mandate), _asked(vault, mandate, plan.urgent), plan.urgent
-    )()
-    found = best_single(market, plan, verdict.prediction.fills, verdict.prediction.nav_before)
-    if found is None:
-        return decision
-    return replace(decision, verdict=replace(verdict, plan=replace(plan, candidates=(*plan.candidates, found))))
-
-
-def _asked(vault: Vault, mandate: Mandate, urgent: bool) -> Pools:
-    return Pools(guard.most_slippage(vault, mandate, urgent), guard.most_deviation(vault, urgent))
 
 
 def _see(snapshot: Snapshot, vault: Vault, beliefs: Beliefs, mandate: Mandate, state: State) -> policy.Seen:
@@ -189,24 +166,28 @@ class _Case:
     def _within_limits(self, share: float) -> Verdict:
         """The best plan of housekeeping, halved as long as only its size stands in the way.
 
-        Where it then ends outside the band, bisected back towards what was refused.
+        Where half is too little to be worth it, or ends outside the band, bisected back towards what was refused.
         """
-        refused: list[Refused] = []
-        for halvings in range(MAX_HALVINGS + 1):
-            part = share * 0.5**halvings
+        refused: list[tuple[float, Refused]] = []
+        low, part, closer = 0.0, share, 0
+        for _ in range(MAX_HALVINGS + 1):
             verdict = self._chosen(self._plans(part))
             if not isinstance(verdict, Refused):
-                return self._smaller(verdict, part, refused[0]) if refused else verdict
-            refused.append(verdict)
+                return self._smaller(verdict, part, refused) if refused else verdict
+            refused.append((part, verdict))
             if not {reason.id for reason in verdict.reasons} <= SIZE:
+                low, closer = part, closer + 1
+            if low == share or closer > CLOSER:
                 break
-        return replace(refused[0], reasons=(*refused[0].reasons, *self._too_lossy(share, refused)))
+            part = (low + _too_large(refused)) / 2.0
+        first = refused[0][1]
+        return replace(first, reasons=(*first.reasons, *self._too_lossy(refused)))
 
-    def _smaller(self, verdict: Approved | Hold, part: float, refused: Refused) -> Verdict:
-        """The largest plan found that passes, of at least `part`, with what kept a larger one from it."""
+    def _smaller(self, verdict: Approved | Hold, low: float, refused: list[tuple[float, Refused]]) -> Verdict:
+        """The largest plan found that passes, of at least the share `low`, with what kept a larger one from it."""
+        first, high = refused[0][1], _too_large(refused)
         if not isinstance(verdict, Approved):
-            return refused
-        low, high = part, 2.0 * part
+            return first
         for _ in range(CLOSER if self._short(verdict) else 0):
             middle = (low + high) / 2.0
             larger = self._chosen(self._plans(middle))
@@ -214,17 +195,17 @@ class _Case:
                 verdict, low = larger, middle
             else:
                 high = middle
-        stood = tuple(reason for reason in refused.reasons if reason.id != "C-14")  # which follows from C-6
+        stood = tuple(reason for reason in first.reasons if reason.id != "C-14")  # which follows from C-6
         return replace(verdict, plan=replace(verdict.plan, limits=(*verdict.plan.limits, *stood)))
 
     def _short(self, verdict: Approved) -> bool:
         """Whether a plan leaves the vault outside its band."""
         return self.vault.left(self.snapshot, self.mandate, verdict.prediction).distance > 1.0
 
-    def _too_lossy(self, share: float, refused: list[Refused]) -> tuple[Reason, ...]:
+    def _too_lossy(self, refused: list[tuple[float, Refused]]) -> tuple[Reason, ...]:
         """What would let the smallest of the plans pass of which only the loss of one action is too large."""
-        lossy = [k for k, one in enumerate(refused) if {reason.id for reason in one.reasons} <= guard.LOSSES]
-        plans = self._plans(share * 0.5 ** lossy[-1]) if lossy else ()
+        lossy = [part for part, one in refused if {reason.id for reason in one.reasons} <= guard.LOSSES]
+        plans = self._plans(min(lossy)) if lossy else ()
         judged = [self._verdict(plan) for plan in plans if plan.acts]
         found = [one.plan for one in judged if isinstance(one, Refused) and {r.id for r in one.reasons} <= guard.LOSSES]
         left = [self._replayed(plan) for plan in found if plan is not None]
@@ -301,7 +282,7 @@ class _Case:
     def _plans(self, share: float, urgent: bool = False) -> tuple[Plan, ...]:
         """As `plan.plans`, for the problem and the tier at hand."""
         snapshot, vault, mandate = self.snapshot, self.vault, self.mandate
-        asked = _asked(vault, mandate, urgent)
+        asked = Pools(guard.most_slippage(vault, mandate, urgent), guard.most_deviation(vault, urgent))
         return plans(snapshot, vault, mandate, self.trigger.problem, self.seen.forecast, asked, share, urgent)
 
     def _replayed(self, plan: Plan) -> Prediction:
@@ -392,6 +373,11 @@ class _Case:
                     venue = venue.after(fill.token_in, fill.amount_in)
             found.append((pool, guard.off_oracle(self.snapshot, venue)))
         return tuple(found)
+
+
+def _too_large(refused: list[tuple[float, Refused]]) -> float:
+    """The smallest share of which only its size stands in the way."""
+    return min(part for part, one in refused if {reason.id for reason in one.reasons} <= SIZE)
 
 
 def _nothing(why: str) -> Plan:

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "keeper"
 
 DATA = {"units", "errors", "model"}
 ADAPTERS = {"protocols", "vaults"}
-PURE_STAGES = {"costs", "decide", "forecast", "guard", "paying", "ripcord", "shock", "simulate"}
+PURE_STAGES = {"beside", "costs", "decide", "forecast", "guard", "paying", "ripcord", "shock", "simulate"}
 
 IMPORTS: dict[str, set[str]] = {
     "units": set(),
@@ -35,6 +35,7 @@ IMPORTS: dict[str, set[str]] = {
     "decide": DATA | {"costs", "forecast", "plan", "simulate", "guard"},
     "ripcord": DATA | {"guard", "plan", "vaults"},
     "shock": DATA | {"costs", "decide", "guard"},
+    "beside": DATA | {"guard", "plan"},
     "paying": DATA | {"decide", "plan", "shock"},
     "calldata_policy": DATA,
     "backtest": DATA | ADAPTERS | {"costs", "codec", "registry", "forecast", "decide"},
@@ -81,6 +82,7 @@ OUTSIDE: dict[str, set[str]] = {
     "decide": PURE,
     "ripcord": PURE,
     "shock": PURE,
+    "beside": PURE,
     "paying": PURE,
     "calldata_policy": PURE | {"eth_abi"},
     "abi": PURE | {"importlib"},

@@ -15,8 +15,6 @@ from keeper.units import WAD
 
 _BISECTIONS = 10
 """Towards the most that can be done where not all can."""
-_ALL = 1.0 - 1e-4
-"""Of what may be sold, as far as rounds of sizing tell."""
 _INSIDE = 1.0001
 """Of the band's end: what counts as inside when it is asked what would lead there."""
 
@@ -40,15 +38,11 @@ def plan_health(
 
     def consider(target: float, name: str, within: Bounds = bounds) -> None:
         try:
-            if (
-                within is bounds
-                and any(_all(t, bounds) for t in trials)
-                and wanted(problem, target, 0.0) >= bounds.turnover
-            ):
+            if within is bounds and any(t.limited for t in trials) and wanted(problem, target, 0.0) >= bounds.turnover:
                 return  # it would be the same
             used = trials[0].trades.used[:-1] if trials else ()  # what is traded is always searched for anew
             found = attempt(problem, target, name, market, within, used, trials)
-            if bounds.rescue is None and _all(found, within):
+            if bounds.rescue is None and found.limited:
                 found = _named(problem, found, "as far as limits let it" if within is bounds else "the least leg")
             trials.append(found)
         except Unquotable as error:
@@ -137,7 +131,7 @@ def _short(problem: HealthProblem, mandate: Mandate, market: Market, bounds: Bou
     goal, ends = mandate.goal, _after(problem, best)
     if bounds.rescue is not None or not isinstance(goal, HealthGoal) or goal.low <= ends * WAD <= goal.high:
         return ()
-    if _all(best, bounds) and not bound_by(bounds.rules, bounds.turnover):
+    if best.limited and not bound_by(bounds.rules, bounds.turnover):
         return ()
     edge, inside = (goal.low / WAD, _INSIDE) if ends * WAD < goal.low else (goal.high / WAD, 1.0 / _INSIDE)
     try:
@@ -146,11 +140,6 @@ def _short(problem: HealthProblem, mandate: Mandate, market: Market, bounds: Bou
         need = error
     found = short_of_band(mandate, problem, best, edge, need, bounds)
     return () if found is None else (found,)
-
-
-def _all(tried: Tried, bounds: Bounds) -> bool:
-    """Whether it sells all that it may."""
-    return tried.value >= bounds.turnover * _ALL
 
 
 def _after(problem: HealthProblem, tried: Tried) -> float:

@@ -1,7 +1,7 @@
 """A range vault's tokens and the ticks wanted in, the swap that fits them to the range, and what it leads to, out."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keeper.errors import Unquotable
 from keeper.model import RangeProblem, Venue
@@ -15,6 +15,7 @@ _SETTLED = 1e-5
 """A round that would change the sale by less than this share of it is left out."""
 _NEARLY = 0.9
 """Of what is worth a trade: later rounds may find that more is to be sold."""
+_ROUNDING = 1.0 + 1e-9
 _BISECTIONS = 60
 
 
@@ -41,7 +42,7 @@ class Laid:
 def swapped(problem: RangeProblem, lower: int, upper: int, market: Market, limits: Sizes) -> Laid:
     """Swap so much that both tokens fit the range at the price which the swap leaves. Raises Unquotable."""
     trades = none = Trades((), (), market.cost((), limits.base_gas))
-    sale = 0.0  # value of the other token to sell, of the base to sell when negative
+    sale, straight = 0.0, False  # value of the other token to sell, of the base to sell when negative
     for _ in range(_ROUNDS):
         found = _state(problem, trades, lower, upper)
         step = (found.weight - found.wanted) * worth(problem)
@@ -50,7 +51,11 @@ def swapped(problem: RangeProblem, lower: int, upper: int, market: Market, limit
         sale = max(-limits.turnover, min(limits.turnover, sale + step))
         if abs(sale) < max(_NEARLY * limits.min_trade, problem.prices[0]):
             return _state(problem, none, lower, upper)
-        trades = route(market, _order(problem, sale, limits), limits.base_gas, trades.used)
+        order = replace(_order(problem, sale, limits), straight=straight)
+        trades = route(market, order, limits.base_gas, trades.used)
+        if not straight and sold(problem, trades) > limits.turnover * _ROUNDING:
+            straight, order = True, replace(order, straight=True)
+            trades = route(market, order, limits.base_gas)
     return _state(problem, trades if abs(sale) >= limits.min_trade else none, lower, upper)
 
 
@@ -128,10 +133,10 @@ def worth(problem: RangeProblem) -> float:
     return sum(a * p for a, p in zip(problem.amounts_raw, problem.prices, strict=True))
 
 
-def sold(problem: RangeProblem, found: Laid) -> float:
-    """By the legs together, of tokens that the vault holds; quote currency."""
+def sold(problem: RangeProblem, trades: Trades) -> float:
+    """By the legs, of tokens that the vault holds, quote currency: more than the order where some of it comes back."""
     prices = dict(zip((problem.base, problem.other), problem.prices, strict=True))
-    return sum(f.amount_in * prices.get(f.token_in, 0.0) for f in found.trades.fills)
+    return sum(f.amount_in * prices.get(f.token_in, 0.0) for f in trades.fills)
 
 
 def other_share(problem: RangeProblem, amounts: tuple[int, int]) -> float:

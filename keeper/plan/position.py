@@ -64,6 +64,8 @@ class Tried:
     value: float = 0.0
     rate: float = 0.0
     """Of the value that was sold, what it cost."""
+    limited: bool = False
+    """Whether it would have been larger, were it not for what may be sold."""
 
 
 def values(problem: HealthProblem) -> tuple[float, float]:
@@ -92,13 +94,11 @@ def attempt(
     collateral, debt = values(problem)
     lever = health_factor(problem, collateral, debt) > target
 
-    def sized(cost: float) -> float:
-        share = bounds.rescue.share if bounds.rescue else 1.0
-        return min(wanted(problem, target, cost) * share, bounds.turnover)
-
-    cost, last = _expected(before, sized(0.0), lever), math.inf
+    share = bounds.rescue.share if bounds.rescue else 1.0
+    cost, last = _expected(before, min(bounds.turnover, share * wanted(problem, target, 0.0)), lever), math.inf
     for _ in range(_ROUNDS):
-        value = sized(cost)
+        whole = share * wanted(problem, target, cost)
+        value = min(whole, bounds.turnover)
         if value <= 0.0:
             raise Held("nothing may be sold now")
         if not lever and value > collateral:
@@ -110,7 +110,7 @@ def attempt(
         tried = (_lever if lever else _delever)(problem, value, name, market, bounds, used)
         used, last = tried.trades.used, value
         cost = 1.0 - abs(_gained(problem, tried, lever)) / value
-        tried = replace(tried, value=value, rate=cost)
+        tried = replace(tried, value=value, rate=cost, limited=value < whole)
     if tried.value < bounds.min_trade:
         raise Held("the trade would be smaller than the mandate's min_trade")
     return tried

@@ -90,7 +90,7 @@ def _why_not(
         return reason(TURNOVER, mandate, str(why))
     market, free = replace(market, caps=()), replace(limits, turnover=math.inf, min_trade=0.0)
     try:
-        whole = sold(problem, _laid(problem, way[1], market, free, working))
+        whole = sold(problem, _laid(problem, way[1], market, free, working).trades)
     except Held:
         return no_range_possible(mandate, Unquotable("the swap would move the price out of so narrow a range"))
     except Unquotable as error:

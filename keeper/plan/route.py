@@ -41,13 +41,14 @@ class Order:
 
     `held` are raw amounts that the vault's contract holds before the legs, by every token that it calls its own; what
     passes through any other token must be spent to the last unit. No leg under `min_trade` (quote currency), if it can
-    be avoided.
+    be avoided. `straight`: nothing of what is bought is sold again, though what pools are off each other would gain.
     """
 
     sells: Mapping[Address, int]
     buys: Mapping[Address, float]
     held: Mapping[Address, int]
     min_trade: float = 0.0
+    straight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,8 @@ def _as_it_stands(
     ways = _any(net, resting.prices, order, used)
     if used != rested and not (ways and ways[0][1].active == resting.active):
         ways += _any(net, resting.prices, order, rested)
-    if not ways:
-        return ways
+    if not ways or order.straight:
+        return sorted(ways, key=lambda way: -value(*way))
     best = max(ways, key=lambda way: value(*way))
     sold = [at for at, t in enumerate(raw.tokens) if t in order.sells]
     demanded = sold + [at for at, t in enumerate(raw.tokens) if t in order.buys]

@@ -7,10 +7,10 @@ from dataclasses import replace
 from types import TracebackType
 
 from keeper import shock
+from keeper.beside import with_single_pool
 from keeper.chain.node import Node
 from keeper.chain.signer import Signer
 from keeper.config import Config
-from keeper.decide import explained
 from keeper.errors import BadInput, Halt, Retry
 from keeper.guard import describe
 from keeper.journal import Journal, open_journal
@@ -137,7 +137,7 @@ class Keeper:
             with watch.lap("read"):
                 snapshot = self.observe()
         thought = self._think(snapshot, mandate, self.memory, watch)
-        shown = explained(snapshot, mandate, thought.decision)
+        shown = with_single_pool(snapshot, mandate, thought.decision)
         shown = told_where(snapshot, thought.state, thought.beliefs, mandate, thought.seed, shown)
         return report_of(replace(thought, decision=shown), watch)
 

@@ -187,6 +187,16 @@ def test_pools_that_hold_nothing_are_named() -> None:
         assert "allow deeper pools" in sentence
 
 
+def test_a_venue_left_out_that_is_deeper_is_what_helps() -> None:
+    seen = levered.position(1.45)
+    shallow = replace(seen.venues[1], reserves=(0, 0))  # type: ignore[type-var]
+    seen = replace(seen, venues=(seen.venues[0], shallow))
+    found, sentence = refused(decided(1.45, seen, venues=(levered.OTHER_POOL,)))
+    assert found == "P-liquidity"
+    assert "allow deeper pools, in venues" in sentence
+    assert isinstance(decided(1.45, seen, venues=(levered.OTHER_POOL, WETH_USDC)).verdict, Approved)
+
+
 def test_a_flash_loan_that_cannot_be_had_is_done_without_as_far_as_it_goes() -> None:
     seen = levered.position(1.1, rescue=replace(levered.RESCUE, urgent=Wad(10**18)))
     (market,) = seen.markets
@@ -199,4 +209,7 @@ def test_a_flash_loan_that_cannot_be_had_is_done_without_as_far_as_it_goes() -> 
     assert not bound.verdict.plan.move.flash  # type: ignore[union-attr]
     assert [one.id for one in bound.verdict.plan.limits] == ["P-flash"]
     reaches = number(bound.verdict.plan.limits[0].sentence, "let the band reach to ")
-    assert (bound.verdict.prediction.health_factor or 0) / WAD == pytest.approx(reaches, abs=2e-3)
+    for low, enough in ((reaches, True), (reaches / LESS, False)):
+        again = decided(1.1, replace(seen, markets=(dry,)), low=low, policy=Threshold("target"))
+        assert isinstance(again.verdict, Approved)
+        assert (again.verdict.plan.limits == ()) == enough

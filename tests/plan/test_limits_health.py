@@ -284,3 +284,13 @@ def test_where_a_guard_stands_in_its_way_it_goes_nearly_as_far_as_passes(health:
     reached = (made.free().prediction.health_factor or 0) / WAD
     furthest = max(one for one in ends)
     assert reached - health >= 0.8 * (min(furthest, 1.5) - health)
+
+
+@pytest.mark.parametrize("least", [90.0, 105.0, 120.0])
+def test_where_half_is_under_min_trade_what_lies_between_is_found(least: float) -> None:
+    """The whole way back loses more than may be lost, its half is not worth a leg, and sizes between are both."""
+    made = Case(levered.position(1.3, depth=2.6e7), {"min_trade": least})
+    found = made.decided().verdict
+    assert isinstance(found, Approved), found
+    assert "K-33" in {reason.id for reason in found.plan.limits}
+    assert sold(found.prediction.fills, WETH.address) >= least * 1e18

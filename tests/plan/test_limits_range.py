@@ -19,6 +19,7 @@ from keeper.model import (
     History,
     Leg,
     Plan,
+    RangeGoal,
     RangeMove,
     Refused,
     Snapshot,
@@ -201,3 +202,36 @@ def test_in_a_blackout_nothing_is_done_and_outside_it_all_is_as_without(seed: in
     over, later = replace(around, end=NOW), replace(around, start=Timestamp(NOW + 1))
     for elsewhere in (over, later):
         assert made.decided(blackouts=(elsewhere,)).verdict == made.decided().verdict
+
+
+@pytest.mark.parametrize(
+    ("usd", "moved", "dollars", "off"),
+    [
+        (3_150.0, 200.0, 3e6, 0.98),
+        (3_080.0, 100.0, 1e7, 0.98),
+        (3_080.0, -200.0, 1e7, 1.02),
+        (2_850.0, -200.0, 3e6, 1.02),
+    ],
+)
+def test_what_pools_are_off_each_other_is_not_taken_where_the_turnover_is_needed(
+    usd: float, moved: float, dollars: float, off: float
+) -> None:
+    """It counts what is sold both ways, and laying the range anew comes first."""
+    made = scene(usd, moved=moved, venues=POOLS)
+    limits = replace(made.vaults[0].limits, max_deviation=Bps(300))
+    made = replace(made, vaults=(replace(made.vaults[0], limits=limits),))  # type: ignore[type-var]
+    pair = UniswapV2Pair(OTHER, made.venues[0].tokens, (round(dollars * 1e6), round(dollars / usd * off * 1e18)))
+    one = Case(replace(made, venues=(*made.venues, pair)), usd, {"goal": RangeGoal(Bps(1_000), Bps(2_000), Bps(1_000))})
+    free = one.decided().verdict
+    assert isinstance(free, Approved)
+    fills = free.prediction.fills
+    assert len({fill.token_in for fill in fills}) == 2, "the gain is taken along"
+    gross = sum(f.amount_in * one.worth(f.token_in) for f in fills)
+    whole = max(sold(fills, t.address) * one.worth(t.address) for t in one.vault.tokens)
+    share = Bps(math.ceil(1.2 * whole / (one.vault.gross(one.snapshot, Timestamp(NOW)) * 1e-6) * BPS))
+    assert gross > 1.3 * whole, "so that the limit forbids it"
+    bound = one.decided(max_turnover=share).verdict
+    assert isinstance(bound, Approved), bound
+    assert len({fill.token_in for fill in bound.prediction.fills}) == 1
+    assert bound.plan.limits == ()
+    assert bound.plan.reason == free.plan.reason

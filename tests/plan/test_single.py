@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from keeper.beside import with_single_pool
 from keeper.cli.render_report import candidate_table
-from keeper.decide import decide, explained
+from keeper.decide import decide
 from keeper.model import Approved, Candidate, Decision, History, Mandate, Plan, Snapshot, State, Threshold, Venue
 from keeper.protocols.uniswap_v2 import UniswapV2Pair
 from keeper.units import BPS, Address
@@ -68,7 +69,7 @@ def approved(snapshot: Snapshot, mandate: Mandate) -> tuple[Decision, Approved]:
 def single(snapshot: Snapshot, mandate: Mandate) -> tuple[Candidate, Approved]:
     """What is shown besides what was weighed, and the verdict that was decided."""
     decision, verdict = approved(snapshot, mandate)
-    shown = explained(snapshot, mandate, decision).verdict
+    shown = with_single_pool(snapshot, mandate, decision).verdict
     assert isinstance(shown, Approved)
     assert shown.plan.candidates[:-1] == verdict.plan.candidates
     assert replace(shown, plan=replace(shown.plan, candidates=())) == replace(
@@ -121,14 +122,14 @@ def test_it_is_the_cheapest_of_all_asked_one_by_one(name: str) -> None:
 def test_nothing_is_shown_where_one_pool_is_used_or_none_can_do_it() -> None:
     for snapshot, mandate in (position(1.4, venues=(scene.WETH_USDC,)), basket(wbtc=12.0)):
         decision, verdict = approved(snapshot, mandate)
-        assert explained(snapshot, mandate, decision) == decision
+        assert with_single_pool(snapshot, mandate, decision) == decision
     assert len(verdict.plan.legs) > 1, "two tokens are sold, no pool takes both"
 
 
 def test_a_hold_is_shown_as_it_is() -> None:
     snapshot, mandate = position(1.8)
     decision = decide(History(snapshot, ()), State(mandate.vault), scene.beliefs(), mandate, 0)
-    assert explained(snapshot, mandate, decision) is decision
+    assert with_single_pool(snapshot, mandate, decision) is decision
 
 
 def test_it_says_what_else_would_be_in_its_way() -> None:
@@ -141,7 +142,7 @@ def test_it_says_what_else_would_be_in_its_way() -> None:
 def test_the_page_shows_it_short_and_with_its_reason() -> None:
     snapshot, mandate = position(1.4)
     decision, _ = approved(snapshot, mandate)
-    plan = explained(snapshot, mandate, decision).verdict.plan
+    plan = with_single_pool(snapshot, mandate, decision).verdict.plan
     assert isinstance(plan, Plan)
     console = Console(width=160, record=True)
     console.print(candidate_table(plan, WETH, 10**21))

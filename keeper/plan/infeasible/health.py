@@ -22,7 +22,7 @@ def no_move_possible(
     if isinstance(why, Capped):
         return capped(mandate, why)
     if isinstance(why, NoLoan):
-        return reason(FLASH, mandate, f"{why}; a position nearer its target needs none")
+        return reason(FLASH, mandate, f"{why}; wait until it can lend that")
     return shallow(mandate, why)
 
 
@@ -48,7 +48,8 @@ def short_of_band(
     if isinstance(need, Unquotable):
         code = FLASH if isinstance(need, NoLoan) else LIQUIDITY
         there = down(ends) if ends < edge else up(ends)
-        return reason(code, mandate, f"{found}: {need}; let the band reach to {there}, or allow deeper pools")
+        other = "wait until it can lend that" if isinstance(need, NoLoan) else "allow deeper pools"
+        return reason(code, mandate, f"{found}: {need}; let the band reach to {there}, or {other}")
     code, ease = eased(bounds.rules, need.value)
     if not code:
         return None

@@ -11,10 +11,11 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from keeper.calldata_policy import Manifest, Pool
-from keeper.chain.node import Node, data, quantity
+from keeper.chain.node import Node, data, quantity, word
 from keeper.chain.reconcile import reconcile
 from keeper.chain.signer import Signer, world_key
 from keeper.chain.submit import submit
+from keeper.journal import Journal
 from keeper.model import (
     Approved,
     Cleared,
@@ -28,6 +29,7 @@ from keeper.model import (
     Outcome,
     Plan,
     Prediction,
+    Transaction,
 )
 from keeper.units import Address, Bps, Gas, Hash, PriceX36, Timestamp, Wei
 
@@ -143,3 +145,15 @@ def between(
         edit(json.loads(body), handler, ask)
 
     return behave
+
+
+def state_of(journal: Journal, intent_id: Hash = INTENT) -> str:
+    intent = journal.intents.intent(intent_id)
+    assert intent is not None
+    return intent.state
+
+
+def foreign(chain: Chain, nonce: int, tip: int = 10**9) -> None:
+    """Someone else uses the key."""
+    raw, _ = SIGNER.sign(Transaction(ANVIL_CHAIN, nonce, POOL, Wei(0), b"", Gas(21_000), Wei(50 * 10**9), Wei(tip)))
+    chain.node.send("eth_sendRawTransaction", ["0x" + raw.hex()], word)

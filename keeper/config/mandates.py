@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from keeper.config.faults import meant
 from keeper.config.settings import Config, PolicySettings, VaultSettings, gwei
@@ -79,24 +80,24 @@ _POLICIES: dict[str, type[Policy]] = {
 def _policy(said: PolicySettings) -> Policy:
     """What the file leaves open is as the value's own defaults have it."""
     lower = said.act_above and min(Preventative().stop_below, said.act_above / 2)
-    stated = {
+    stated: dict[str, Any] = {
         "settle": said.settle,
         "every_s": said.every,
         "act_above": said.act_above,
         "stop_below": said.stop_below or lower,
         "stress": said.stress,
     }
-    return _POLICIES[said.kind](**{key: value for key, value in stated.items() if value is not None})  # type: ignore[arg-type]
+    return _POLICIES[said.kind](**{key: value for key, value in stated.items() if value is not None})
 
 
 def _gates(said: PolicySettings) -> Gates:
-    stated = {"gas_wait_s": said.gas_wait, "gas_unless": said.gas_unless}
+    stated: dict[str, Any] = {"gas_wait_s": said.gas_wait, "gas_unless": said.gas_unless}
     return Gates(
         release=said.release,
         min_gain=said.min_gain,
         payback_s=said.payback,
         gas_below=None if said.gas_below_gwei is None else gwei(said.gas_below_gwei),
-        **{key: value for key, value in stated.items() if value is not None},  # type: ignore[arg-type]
+        **{key: value for key, value in stated.items() if value is not None},
     )
 
 

@@ -36,6 +36,8 @@ def plan_health(
     errors: list[Unquotable] = []
     market = open_market()
 
+    limited = "as far as limits let it" if bound_by(bounds.rules, bounds.turnover) else "part of the way"
+
     def consider(target: float, name: str, within: Bounds = bounds) -> None:
         try:
             if within is bounds and any(t.limited for t in trials) and wanted(problem, target, 0.0) >= bounds.turnover:
@@ -43,7 +45,7 @@ def plan_health(
             used = trials[0].trades.used[:-1] if trials else ()  # what is traded is always searched for anew
             found = attempt(problem, target, name, market, within, used, trials)
             if bounds.rescue is None and found.limited:
-                found = _named(problem, found, "as far as limits let it" if within is bounds else "the least leg")
+                found = _named(problem, found, limited if within is bounds else "the least leg")
             trials.append(found)
         except Unquotable as error:
             errors.append(error)

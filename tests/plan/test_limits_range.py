@@ -10,6 +10,7 @@ import pytest
 
 from keeper.decide import decide
 from keeper.errors import Refusal, Unquotable
+from keeper.forecast import forecast
 from keeper.guard import turnover
 from keeper.model import (
     Approved,
@@ -27,7 +28,12 @@ from keeper.model import (
     Threshold,
     Window,
 )
+from keeper.plan.basket import Sizes
 from keeper.plan.limits import MARGIN
+from keeper.plan.liquidity import Laid, _state, worth
+from keeper.plan.market import opener
+from keeper.plan.range_ import _Valuer
+from keeper.plan.route import Trades
 from keeper.protocols.uniswap_v2 import UniswapV2Pair
 from keeper.units import BPS, Address, Bps, Timestamp
 from keeper.vaults.range_vault import RangeVault
@@ -188,6 +194,44 @@ def test_no_swap_within_the_limits_lays_a_larger_range(seed: int, key: str) -> N
         for legs in ways(made, token, int(size / made.worth(token)), 20)
     )
     assert after.liquidity >= best * (1.0 - 2.0 * (1.0 - MARGIN))
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("seed", range(16))
+def test_its_cheapest_plan_costs_hardly_more_than_the_cheapest_of_all(seed: int, key: str) -> None:
+    """Between the same ticks: every swap within the limits, in thirtieths of the largest, valued as plans are."""
+    made = case(seed, key)
+    found = made.decided(policy=Threshold()).verdict
+    if not isinstance(found, Approved):
+        return
+    move, fills, rules = found.plan.move, found.prediction.fills, mandate(**made.rules)
+    assert isinstance(move, RangeMove)
+    problem = made.vault.problem(made.snapshot, rules)
+    expected = forecast(problem, made.vault.drift(made.snapshot, rules), beliefs(), rules, base_fee=10**9)
+    base = made.vault.tokens[0].address
+    open_pools = tuple(problem.venue if v.pool == POOL else v for v in made.snapshot.venues)
+    market = opener(replace(made.snapshot, venues=open_pools), made.allowed(), base, 2 * 10**9, 10)()
+    gas = made.vault.gas
+
+    def laid_by(some: tuple[Fill, ...]) -> Laid:
+        return _state(problem, Trades((), some, market.cost(some, gas)), move.tick_lower, move.tick_upper)
+
+    state = _Valuer(problem, expected, rules, market, Sizes(0.0, 0.0, worth(problem), gas))
+    state.measure([laid_by(fills)])
+    costs, least = [], made.rules.get("min_trade", 0.0)
+    for token in (t.address for t in made.vault.tokens):
+        for step in range(1, SIZES + 1):
+            size = made.most_sold() * step / SIZES
+            raw = int(size / made.worth(token))
+            if raw > problem.amounts_raw[0 if token == base else 1]:
+                continue
+            for legs in ways(made, token, raw, 10):
+                if any(leg.amount_in * made.worth(token) < least for leg in legs):
+                    continue
+                one = laid_by(tuple(market.venue(leg.pool).quote(token, leg.amount_in) for leg in legs))
+                costs.append(state.cost(one).total)
+    waiting = state.waiting().total
+    assert state.cost(laid_by(fills)).total <= min(costs, default=math.inf) + 0.03 * waiting
 
 
 @pytest.mark.parametrize("seed", range(12))

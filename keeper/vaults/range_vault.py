@@ -99,12 +99,12 @@ class RangeVault:
         for key in ("half_width", "narrowest", "widest"):
             wanted: Bps = getattr(goal, key)
             if wanted and not least <= 2 * _ticks(wanted) <= most:
-                low, high = (math.expm1(w / 2 * _TICK) for w in (least, most))
+                low, high = (math.expm1(w / 2 * _TICK) * BPS for w in (least, most))
                 faults.append(
                     Reason(
                         f"M-{key}",
                         f"{mandate.name}: {key} is {wanted / BPS:.2%}, the vault's curator allows "
-                        f"{low:.2%} to {high:.2%}; change one of the two",
+                        f"{math.ceil(low) / BPS:.2%} to {math.floor(high) / BPS:.2%}; change one of the two",
                     )
                 )
         if self.pool not in (mandate.venues or self.venues) or self.pool not in self.venues:

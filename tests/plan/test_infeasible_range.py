@@ -208,6 +208,20 @@ def test_a_half_width_under_the_tick_spacing() -> None:
     assert not planned(60, replace(goal, half_width=Bps(enough - 1))).acts
 
 
+@pytest.mark.parametrize("width", [(137, 911), (60, 1_000), (199, 20_000)])
+def test_the_half_widths_that_the_vault_is_said_to_allow_are_those_it_allows(width: tuple[int, int]) -> None:
+    vault = scene(width=width).vault(VAULT)
+
+    def faults(half: int) -> list[str]:
+        return [r.sentence for r in vault.faults(mandate(goal=RangeGoal(Bps(half), Bps(9_000), Bps(1_000))))]
+
+    (sentence,) = faults(1)
+    least, most = bps(sentence, "allows "), bps(sentence, " to ")
+    assert faults(least) == faults(most) == []
+    assert faults(least - 1)
+    assert faults(most + 1)
+
+
 def test_a_width_that_the_vault_allows_but_no_whole_spacing_has() -> None:
     goal = RangeGoal(Bps(50), BPS, Bps(1_000))
     sentence = spaced(planned(60, goal, width=(61, 119)))

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from math import inf
 
 import numpy as np
 
 from keeper.costs import years
 from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
-from keeper.plan.basket import Sizes, Tried, attempt, shares
+from keeper.plan.basket import Sizes, Tried, attempt, shares, sold
 from keeper.plan.infeasible.basket import narrow_band, no_trade_possible
 from keeper.plan.region import Floats, Geometry, Region, geometry, region, trimmed
 from keeper.plan.route import Capped, Market
@@ -61,7 +62,7 @@ def plan_weights(
         if not trials:
             consider(off * (1.0 - share), f"as the pools allow, {share:.3g} of the way back")
     if not trials:
-        limit = no_trade_possible(mandate, problem, off, limits, errors[0])
+        limit = no_trade_possible(mandate, problem, off, limits, errors[0], _would_do(problem, off, market, limits))
         return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), (limit,)),)
     where = _region(problem, forecast, mandate, off, trials[0])
     inner = (where.settle(off), "to where waiting is best")
@@ -84,6 +85,34 @@ def _most(problem: WeightProblem, off: Floats, market: Market, limits: Sizes) ->
         except Unquotable:
             high = share
     return found
+
+
+def _would_do(problem: WeightProblem, off: Floats, market: Market, limits: Sizes) -> tuple[float, float] | None:
+    """The least turnover that lets a trade be made at this min_trade, and the largest min_trade at this turnover.
+
+    By bisection, quote currency; None where no turnover would.
+    """
+
+    def made(turnover: float, least: float) -> Tried | None:
+        within = replace(limits, turnover=turnover, min_trade=least)
+        for share in (1.0, *_LESS):
+            try:
+                aim = tuple((np.array(problem.targets) + off * (1.0 - share)).tolist())
+                return attempt(problem, aim, "", market, within)
+            except Unquotable:
+                continue
+        return None
+
+    whole = made(inf, limits.min_trade)
+    if whole is None or limits.turnover <= 0.0:
+        return None
+    short, enough = limits.turnover, sold(problem, whole.trades)
+    small, large = 0.0, limits.min_trade
+    for _ in range(_BISECTIONS):
+        turnover, least = (short + enough) / 2.0, (small + large) / 2.0
+        short, enough = (short, turnover) if made(turnover, limits.min_trade) else (turnover, enough)
+        small, large = (least, large) if made(limits.turnover, least) else (small, least)
+    return enough, small
 
 
 def _ways(problem: WeightProblem, off: Floats, mandate: Mandate) -> list[tuple[Floats, str]]:

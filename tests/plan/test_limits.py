@@ -19,6 +19,7 @@ from keeper.vaults.basket import BasketVault
 from tests import test_rescue
 from tests.config.test_policies import told
 from tests.plan.markets import PRICES, TOKENS, A, B, market_of, pair, random_market
+from tests.plan.test_infeasible_health import LESS, number
 from tests.scene import STATE, USDC, WBTC, WBTC_USDC, WETH, WETH_USDC, basket, beliefs, history, mandate, snapshot
 
 
@@ -151,7 +152,7 @@ def test_an_order_beyond_the_caps_says_which_pool_and_how_far() -> None:
 @pytest.mark.parametrize(
     ("rules", "code", "says"),
     [
-        ({"max_turnover": Bps(1), "min_trade": 1e4}, "P-turnover", "raise max_turnover to 0."),
+        ({"max_turnover": Bps(1), "min_trade": 1e4}, "P-turnover", "raise max_turnover to 1."),
         (
             {"max_trade": ((WETH.address, 10**15),)},
             "P-max_trade",
@@ -165,6 +166,23 @@ def test_a_limit_that_forbids_everything_is_named(rules: dict[str, Any], code: s
     assert isinstance(found, Refused)
     assert [r.id for r in found.reasons] == [code]
     assert re.search(says, found.reasons[0].sentence), found.reasons[0].sentence
+
+
+@pytest.mark.parametrize("wbtc", [10.0, 12.18])
+def test_a_turnover_under_min_trade_says_what_either_should_be(wbtc: float) -> None:
+    """With two tokens to buy, and with one."""
+    held = basket(weth=420.0, wbtc=wbtc, usdc=576_000.0)
+
+    def code(turnover: float, least: float) -> str:
+        found = decided(held, max_turnover=Bps(round(100 * turnover)), min_trade=least).verdict
+        return found.reasons[0].id if isinstance(found, Refused) else ""
+
+    refused = decided(held, max_turnover=Bps(50), min_trade=2e4).verdict
+    assert isinstance(refused, Refused)
+    sentence = refused.reasons[0].sentence
+    enough, least = number(sentence, "raise max_turnover to "), number(sentence, "lower min_trade to ")
+    assert code(enough, 2e4) == code(0.5, least) == ""
+    assert code(enough * LESS, 2e4) == code(0.5, least / LESS) == "P-turnover"
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,24 @@ from keeper.plan.region import Floats, Region
 from keeper.plan.route import Capped
 
 
-def no_trade_possible(mandate: Mandate, problem: WeightProblem, off: Floats, limits: Sizes, why: Unquotable) -> Reason:
-    """Why nothing at all can be traded; `why` is what the pools said."""
+def no_trade_possible(
+    mandate: Mandate,
+    problem: WeightProblem,
+    off: Floats,
+    limits: Sizes,
+    why: Unquotable,
+    would_do: tuple[float, float] | None,
+) -> Reason:
+    """Why nothing at all can be traded; `why` is what the pools said.
+
+    `would_do` is the turnover that would let something be at this min_trade, and the min_trade at this turnover.
+    """
     largest = float(min(off.max(), -off.min())) * limits.wealth  # a leg is sold by one token and bought by another
     if largest < limits.min_trade:
         other = f", or widen the band of {max(problem.bands):.2%}"
         return too_small(mandate, "the largest leg", largest, limits.turnover, limits.min_trade, limits.unit, other)
-    if limits.turnover < limits.min_trade:
-        return nothing_may_be_sold(mandate, limits.rules, limits.turnover, limits.min_trade, limits.unit)
+    if would_do is not None or limits.turnover < limits.min_trade:
+        return nothing_may_be_sold(mandate, limits.rules, limits.turnover, limits.min_trade, limits.unit, would_do)
     if held := _held_back(problem, off, limits):
         return reason("P-max_trade", mandate, held)
     if isinstance(why, Capped):
@@ -34,7 +44,7 @@ def _held_back(problem: WeightProblem, off: Floats, limits: Sizes) -> str:
             least = up(limits.min_trade / limits.unit)
             return (
                 f"max_trade lets {down(most[token] / limits.unit)} of {token} be traded, under min_trade, {least}; "
-                f"raise it to what {least} buys, or lower min_trade under it"
+                f"raise it over what {least} buys, or lower min_trade under it"
             )
     return ""
 

@@ -43,11 +43,22 @@ def too_small(mandate: Mandate, what: str, worth: float, most: float, least: flo
     return reason(SMALL, mandate, f"{found}that{other}")
 
 
-def nothing_may_be_sold(mandate: Mandate, rules: tuple[Limit, ...], most: float, least: float, unit: float) -> Reason:
-    """That `most` may be sold and a leg is worth `least`: quote currency, told in `unit` of it."""
+def nothing_may_be_sold(
+    mandate: Mandate,
+    rules: tuple[Limit, ...],
+    most: float,
+    least: float,
+    unit: float,
+    would_do: tuple[float, float] | None = None,
+) -> Reason:
+    """That `most` may be sold and a leg is worth `least`: quote currency, told in `unit` of it.
+
+    `would_do` is the sale that would do at this least leg, and the least leg at this sale, where they are others.
+    """
+    enough, smaller = would_do or (least, most)
+    code, ease = eased(rules, max(enough, unit * _LITTLE))
     if most <= 0.0:
-        code, ease = eased(rules, max(least, unit * _LITTLE))
         return reason(code or TURNOVER, mandate, f"nothing may be sold now; {ease or 'raise what limits it'}")
-    code, ease = eased(rules, least)
-    found = f"min_trade is {up(least / unit)}, and only {down(most / unit)} may be sold now; lower min_trade to that"
+    found = f"min_trade is {up(least / unit)}, and only {down(most / unit)} may be sold now; lower min_trade to "
+    found += "that" if would_do is None else down(smaller / unit)
     return reason(code or TURNOVER, mandate, f"{found}, or {ease}" if ease else found)

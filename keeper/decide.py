@@ -166,7 +166,8 @@ class _Case:
     def _within_limits(self, share: float) -> Verdict:
         """The best plan of housekeeping, halved as long as only its size stands in the way.
 
-        Where half is too little to be worth it, or ends outside the band, bisected back towards what was refused.
+        Where half is too little to be worth it, or leaves a health factor under its band, bisected back towards what
+        was refused.
         """
         refused: list[tuple[float, Refused]] = []
         low, part, closer = 0.0, share, 0
@@ -188,7 +189,7 @@ class _Case:
         first, high = refused[0][1], _too_large(refused)
         if not isinstance(verdict, Approved):
             return first
-        for _ in range(CLOSER if self._short(verdict) else 0):
+        for _ in range(CLOSER if self.trigger.kind == "rescue" and self._short(verdict) else 0):
             middle = (low + high) / 2.0
             larger = self._chosen(self._plans(middle))
             if isinstance(larger, Approved):

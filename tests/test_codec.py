@@ -39,7 +39,7 @@ class Pool:
 
     def _nothing(self, *_: Any) -> Any: ...
 
-    mid = quote = quote_out = after = best_input = lower = _nothing
+    mid = quote = quote_out = after = gas_of = best_input = lower = _nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,11 @@ class Venue(Protocol):
 
     @property
     def gas(self) -> Gas:
-        """What one ordinary swap adds to a rebalance."""
+        """What a small swap adds to a rebalance."""
+        ...
+
+    def gas_of(self, fill: Fill) -> Gas:
+        """What the swap that was quoted as `fill` adds to a rebalance, with all that it meets on its way."""
         ...
 
     def mid(self, token_in: Address) -> float:

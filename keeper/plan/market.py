@@ -69,7 +69,7 @@ class Market:
             fees += fill.fee_raw * price[fill.token_in]
             basis += net * price[fill.token_in] - at_mid
             impact += at_mid - fill.amount_out * price[fill.token_out]
-            gas += venue.gas
+            gas += venue.gas_of(fill)
             size += LEG_BYTES
         unit = price[self.base]
         return Cost(

@@ -31,8 +31,8 @@ from keeper.vaults.legs import run_legs
 from keeper.vaults.valuation import price_x36, value_down
 
 KIND = "basket"
-BASE_GAS = Gas(330_000)
-"""A rebalance of three tokens without its legs, as the first estimate: the contract's gas snapshot."""
+BASE_GAS = Gas(240_000)
+"""A rebalance of three tokens without its legs, the transaction's own gas included: 1,257 mined in the local world."""
 _SIGNATURE = f"rebalance({common.ORDER},{common.LEGS})"
 
 

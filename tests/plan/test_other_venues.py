@@ -35,6 +35,9 @@ class WeightedPool:
     adapter: int = 9
     gas: Gas = _GAS
 
+    def gas_of(self, fill: Fill) -> Gas:
+        return self.gas
+
     def mid(self, token_in: Address) -> float:
         i = self.tokens.index(token_in)
         if not all(self.balances):

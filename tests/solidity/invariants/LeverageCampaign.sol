@@ -121,7 +121,7 @@ contract LeverageCampaign is LeverageKind {
     }
 
     function _urgent(uint256 permille, uint256 lean)
-        private
+        internal
         view
         returns (LeverageMove memory move, Leg[] memory legs)
     {

@@ -109,6 +109,12 @@ abstract contract LeverageKind is ShareVerbs, LeverageWorld {
         _note(vault.healthFactor() > before.kind && vault.healthFactor() <= CEILING, Law.LV2);
     }
 
+    /// @dev A rescue is measured against what the vault owed before it.
+    function _acting() internal virtual override {
+        super._acting();
+        _rememberOwed(_prices());
+    }
+
     function _rememberOwed(uint256[] memory prices) internal {
         (, uint256 owed) = _worthAt(prices);
         _owedPeak = Math.max(_owedPeak, owed);

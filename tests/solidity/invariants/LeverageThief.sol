@@ -20,7 +20,7 @@ contract LeverageThief is LeverageCampaign {
 
     function verbs() external pure override returns (string[] memory) {
         string memory own = " deposit(uint256,uint256) redeem(uint256,uint256) comeAndGo(uint256,uint256)"
-            " crash(uint256) rescue(uint256,uint256) pull(uint256,uint256)";
+            " crash(uint256) rescue(uint256,uint256) pull(uint256,uint256) drain(uint256,uint256)";
         return vm.split(string.concat(THIEF_VERBS, own), " ");
     }
 
@@ -50,6 +50,33 @@ contract LeverageThief is LeverageCampaign {
         _lean(v3UsdcWeth, false, move.lever ? usdc : weth, lean);
         _send(how, move, legs);
         _toTruth();
+    }
+
+    /// @notice Levers up, has the collateral fall, rescues at a pushed price, and has it rise again: over and over, until he is
+    /// refused three times.
+    function drain(uint256 how, uint256 lean) external verb {
+        uint256 refused;
+        for (uint256 i; i < 8 && refused < 3; ++i) {
+            _cooled();
+            _toTruth();
+            try this.nearer(uint256(FLOOR) + 0.02e18, how) {} catch {}
+            _endanger(1.06e18 + (how >> 8) % 0.08e18);
+            rescuing = true;
+            try this.drained(400 + (how >> (8 * i)) % 300, 8_000 + (lean >> (8 * i)) % 6_000) {
+                refused = 0;
+            } catch {
+                ++refused;
+            }
+            rescuing = false;
+            _price(3_000e8);
+        }
+    }
+
+    function drained(uint256 permille, uint256 lean) external {
+        require(msg.sender == address(this), "a campaign's own");
+        _lean(v3UsdcWeth, false, weth, lean);
+        (LeverageMove memory move, Leg[] memory legs) = _urgent(permille, lean);
+        _send(1, move, legs);
     }
 
     function _price(int256 answer) internal override {

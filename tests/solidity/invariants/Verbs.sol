@@ -232,6 +232,7 @@ abstract contract Verbs is Actions {
         bytes memory data = _goodAction();
         if (how == 0) _configure(sentinel, abi.encodeCall(Roles.pause, ()), Law.R3);
         else _break(feeds[address(token)], answer, how);
+        if (how == 0) data = _goodAction(); // of the epoch that the pause began
         (bool ok,) = _call(keeper, data);
         _note(!ok, how == 0 ? Law.K11 : Law.K12);
         _requireClosed(how == 0);

@@ -29,7 +29,7 @@ contract LeverageThief is LeverageCampaign {
     function sandwich(uint256 how, uint256 seed, uint256 lean) public verb {
         uint256 refused;
         bool up = how % 2 == 0;
-        for (uint256 i; i < 24 && refused < 3; ++i) {
+        for (uint256 i; i < 12 && refused < 3; ++i) {
             _cooled();
             uint256 target = up ? uint256(CEILING) - 0.02e18 : uint256(FLOOR) + 0.02e18;
             uint256 permille = (seed >> (8 * i)) % 1_000 / (1 + refused);
@@ -56,7 +56,7 @@ contract LeverageThief is LeverageCampaign {
     /// refused three times.
     function drain(uint256 how, uint256 lean) external verb {
         uint256 refused;
-        for (uint256 i; i < 8 && refused < 3; ++i) {
+        for (uint256 i; i < 4 && refused < 3; ++i) {
             _cooled();
             _toTruth();
             try this.nearer(uint256(FLOOR) + 0.02e18, how) {} catch {}

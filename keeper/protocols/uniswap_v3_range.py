@@ -56,8 +56,10 @@ def amounts_up(sqrt_x96: int, ends: Band, liquidity: int) -> tuple[int, int]:
 
 
 def liquidity_down(sqrt_x96: int, ends: Band, amount_0: int, amount_1: int) -> int:
-    """The most liquidity that both amounts pay for, as RangeAmounts.liquidityDown: two roundings down for token 0. Where
-    token 0 alone would pay for 2**256 or more the contract panics; it does not here."""
+    """The most liquidity that both amounts pay for, as RangeAmounts.liquidityDown: two roundings down for token 0.
+
+    Where token 0 alone would pay for 2**256 or more the contract panics; it does not here.
+    """
     at = ends.inside(sqrt_x96)
     found = []
     if at < ends.high:

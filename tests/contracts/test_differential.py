@@ -136,8 +136,8 @@ def test_range_amounts(exposed: Exposed, vectors: Count) -> None:
 
 
 def test_range_liquidity(exposed: Exposed, vectors: Count) -> None:
-    """Equal to the keeper's; never more than the exact one, nor less by more than its first rounding can cost. Where token
-    0 alone would pay for 2**256 or more, a root price within units of the upper end, the contract refuses."""
+    """Equal to the keeper's; never more than the exact one, nor less by more than its first rounding can cost. Where
+    token 0 alone would pay for 2**256 or more, a root price within units of the upper end, the contract refuses."""
     draw, at = random.Random("liquidity"), exposed.deploy("ExposedLibraries")
     for _ in range(vectors(VECTORS)):
         root, lower, upper = _place(draw)

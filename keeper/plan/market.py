@@ -112,19 +112,44 @@ class _Same:
 def _graph(
     same: _Same, prices: tuple[tuple[Address, float], ...], gas_value: float, most: float | None
 ) -> Graph | None:
-    values = dict(prices)
-    priced = [v for v in same.venues if set(v.tokens) <= values.keys()]
-    found = (ladder(venue) for venue in priced)  # type: ignore[arg-type]  # frozen values hash; a protocol cannot say so
-    ladders = [one for one in found if one is not None]
-    raw = network(ladders, values, gas_value)
-    if most is not None:
-        raw = raw.near(most * _JUST_WITHIN)
+    raw = _network(same, prices, gas_value, most)
     if not len(raw.steps):
         return None
     rest, start = settle(raw)
     if gains(raw, start, *offers(raw, start)).max() <= _AT_REST * float(raw.steps[:, 2].max()):
         return Graph(raw, None, start)
     return Graph(rest, raw, start)
+
+
+_last: dict[tuple[object, ...], tuple[tuple[Venue, ...], Network]] = {}
+"""What was built last, and of what: a range vault's market is the others' but for the pool that its liquidity left."""
+
+
+def _network(same: _Same, prices: tuple[tuple[Address, float], ...], gas_value: float, most: float | None) -> Network:
+    """All pools as they stand, those too far from the oracle's price left out."""
+    key = (prices, gas_value, most)
+    venues, found = _last.get(key, ((), None))
+    other = [k for k, (a, b) in enumerate(zip(same.venues, venues, strict=False)) if a is not b]
+    if found is not None and len(venues) == len(same.venues) == len(found.pools) and len(other) == 1:
+        (at,) = other
+        one = _built(same.venues[at : at + 1], prices, gas_value, most)
+        if one.pools == found.pools[at : at + 1]:
+            return found.replaced(at, one)
+    built = _built(same.venues, prices, gas_value, most)
+    _last.clear()
+    _last[key] = same.venues, built
+    return built
+
+
+def _built(
+    venues: tuple[Venue, ...], prices: tuple[tuple[Address, float], ...], gas_value: float, most: float | None
+) -> Network:
+    values = dict(prices)
+    priced = [v for v in venues if set(v.tokens) <= values.keys()]
+    found = (ladder(venue) for venue in priced)  # type: ignore[arg-type]  # frozen values hash; a protocol cannot say so
+    ladders = [one for one in found if one is not None]
+    raw = network(ladders, values, gas_value)
+    return raw if most is None else raw.near(most * _JUST_WITHIN)
 
 
 def opener(

@@ -43,6 +43,16 @@ class Network:
         same = self.pools, self.tokens, self.values, self.pairs, self.keep
         return Network(*same, lead, self.first, self.steps, self.fixed)
 
+    def replaced(self, at: int, one: "Network") -> "Network":
+        """The same with the pool of number `at` as it is in `one`, a network of that pool alone."""
+        begin, end = self.first[2 * at], self.first[2 * at + 2]
+        steps = np.concatenate([self.steps[:begin], one.steps, self.steps[end:]])
+        first, lead = self.first.copy(), self.lead.copy()
+        first[2 * at : 2 * at + 3] = begin + one.first
+        first[2 * at + 3 :] += begin + len(one.steps) - end
+        lead[2 * at : 2 * at + 2] = one.lead
+        return replace(self, first=first, steps=steps, lead=lead)
+
     def capped(self, caps: Mapping[Address, float]) -> "Network":
         """The pools, in those of `caps` no step that more value paid into them, fee included, would go down."""
         most = np.array([caps.get(pool, np.inf) for pool in self.pools]) * self.keep

@@ -15,8 +15,10 @@ contract LeverageThief is LeverageCampaign {
 
     uint256 private constant X = 1e36;
 
-    /// @dev Most that a share owed so far.
-    uint256 private _owedPeakX;
+    /// @dev Most that the vault owed so far, and the fewest shares there were: the urgent budget is the vault's, and who
+    /// stays bears what is lost once others have left.
+    uint256 private _owedMost;
+    uint256 private _sharesLeast = type(uint256).max;
 
     function verbs() external pure override returns (string[] memory) {
         string memory own = " deposit(uint256,uint256) redeem(uint256,uint256) comeAndGo(uint256,uint256)"
@@ -88,7 +90,8 @@ contract LeverageThief is LeverageCampaign {
     function _peak(uint256[] memory prices) internal override {
         super._peak(prices);
         (, uint256 owed) = _worthAt(prices);
-        _owedPeakX = Math.max(_owedPeakX, (owed + _dust()) * X / _supply());
+        _owedMost = Math.max(_owedMost, owed + _dust());
+        _sharesLeast = Math.min(_sharesLeast, _supply());
     }
 
     function _acting() internal override {
@@ -97,6 +100,6 @@ contract LeverageThief is LeverageCampaign {
     }
 
     function _urgentX() internal view override returns (uint256) {
-        return _owedPeakX * _healthLimits().urgentLossBps / BPS;
+        return Math.mulDiv(_owedMost * _healthLimits().urgentLossBps / BPS, X, _sharesLeast);
     }
 }

@@ -5,7 +5,6 @@ does is on its way; what acts is recorded before it is signed. Nothing is kept b
 """
 
 import gc
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 OPEN = ("sent", "unknown")
 """Statuses of an outcome that the chain has not settled."""
-_SWITCH_S = 2e-4
-"""How long a thread may compute while another could go on."""
 
 
 class Turn:
@@ -48,7 +45,7 @@ class Turn:
     def run(self) -> tuple[Report, ...]:
         """Raises as `Keeper.observe` and `run.act.act`."""
         try:
-            with _undisturbed():
+            with _without_collecting():
                 self._run()
         finally:
             self._write()
@@ -145,16 +142,13 @@ class Turn:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Python's cyclic collector waits: a tenth of a second of it is longer than a plan and its signature take. And who
-    has an answer of the chain to take need not wait for who computes, which Python lets go on for 5 ms at a time."""
-    collecting, interval = gc.isenabled(), sys.getswitchinterval()
+def _without_collecting() -> Iterator[None]:
+    """Python's cyclic collector waits: a tenth of a second of it is longer than a plan and its signature take."""
+    collecting = gc.isenabled()
     gc.disable()
-    sys.setswitchinterval(_SWITCH_S)
     try:
         yield
     finally:
-        sys.setswitchinterval(interval)
         if collecting:
             gc.enable()
 

@@ -84,7 +84,7 @@ def watch(keeper: Keeper, clock: Clocked) -> None:
         clock.seen = time.perf_counter()
         return found
 
-    keeper.node.head = told  # type: ignore[method-assign]
+    keeper.node.head = told  # type: ignore[method-assign]  # only this keeper's, to start the clock
 
 
 def settings(running: RunningWorld, urls: list[str]) -> str:

@@ -6,7 +6,7 @@ whose depth falls and whose gas rises with the last hours' volatility. Reads ../
 it is absent. Prints docs/preventative.md. Deterministic.
 """
 
-# ruff: noqa: E402
+# ruff: noqa: E402 - numpy reads the number of threads when it is loaded
 import os
 import sys
 

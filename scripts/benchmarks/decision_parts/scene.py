@@ -97,6 +97,7 @@ def next_block(one: Block, share: float, seed: int = 1) -> Block:
     rng = np.random.default_rng(seed)
     snapshot = one.history.snapshot
     moved = set(rng.choice(len(snapshot.venues), round(share * len(snapshot.venues)), replace=False).tolist())
+    # every venue of the scene is a Uniswap V3 pool, which a snapshot does not say
     venues = tuple(_traded(rng, venue) if at in moved else venue for at, venue in enumerate(snapshot.venues))  # type: ignore[arg-type]
     head = replace(snapshot.head, number=BlockNumber(snapshot.head.number + 1))
     return replace(one, history=replace(one.history, snapshot=replace(snapshot, head=head, venues=venues)))

@@ -16,6 +16,7 @@ from keeper.plan.routing.kernel import Edges
 from keeper.plan.routing.ladder import ladder
 from keeper.plan.routing.network import network
 from keeper.plan.routing.solve import demand_of, settle, solve
+from keeper.protocols.uniswap_v3 import CROSSING_GAS
 from keeper.units import Address
 from tests.plan.markets import A, B, C, market_of, pair, pool_v3, random_market
 
@@ -151,3 +152,20 @@ def test_a_market_that_differs_in_one_pool_is_built_as_from_nothing(most: int | 
                 assert np.array_equal(ours, wanted)
                 compared += 1
     assert compared > 1_000
+
+
+@pytest.mark.parametrize("token", [A, B])
+def test_a_leg_costs_the_gas_of_every_tick_it_crosses(token: Address) -> None:
+    """The initialised ticks between the prices before and after; the end of a word alone is none."""
+    most = 0
+    for seed in range(12):
+        pool = pool_v3(1, seed, 200)
+        for share in (0.9999, 0.99, 0.95, 0.9):
+            amount = pool.best_input(token, pool.mid(token) * (1.0 - pool.fee) * share)
+            if not amount:
+                continue
+            low, high = sorted((pool.tick, pool.after(token, amount).tick))
+            crossed = sum(low < tick <= high for tick, _ in pool.ticks)
+            assert pool.gas_of(pool.quote(token, amount)) == pool.gas + crossed * CROSSING_GAS
+            most = max(most, crossed)
+    assert most > 3

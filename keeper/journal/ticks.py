@@ -1,9 +1,10 @@
 """Ticks to rows and back: what was decided, when, and on which arguments."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, func, insert, select
 
 from keeper.journal import schema
 from keeper.journal.blobs import Blobs
@@ -75,6 +76,14 @@ class Ticks:
             chosen = chosen.where(schema.ticks.c.chain_id == chain_id)
         with self._database.reading() as connection:
             return tuple(_tick(row) for row in connection.execute(chosen))
+
+    def next_states(self, chain_id: int, vaults: Sequence[Address]) -> dict[Address, Hash]:
+        """By vault, the state that its last tick left behind; none of a vault without a tick."""
+        table = schema.ticks
+        mine = select(func.max(table.c.id)).where(table.c.chain_id == chain_id, table.c.vault.in_(vaults))
+        chosen = select(table.c.vault, table.c.next_state).where(table.c.id.in_(mine.group_by(table.c.vault)))
+        with self._database.reading() as connection:
+            return {Address(row.vault): Hash(row.next_state) for row in connection.execute(chosen)}
 
     def prune(self, before: Timestamp) -> int:
         """Deletes ticks recorded before `before`, and values nothing refers to any more; how many ticks."""

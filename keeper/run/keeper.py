@@ -124,7 +124,7 @@ class Keeper:
 
     def state(self, name: str) -> State:
         """What is remembered of the vault called `name`: a deferral, a schedule under way. Raises BadInput."""
-        return record.state(self.memory, self.node.chain_id, self.mandate(name).vault, self.bound.keeper)
+        return self._states(self.memory, (self.mandate(name),))[name]
 
     def decide(self, name: str, snapshot: Snapshot | None = None) -> Report:
         """Look, decide and rehearse for one vault; signs and records nothing.
@@ -132,11 +132,12 @@ class Keeper:
         The plan is weighed against the best single pool besides, and of one that waits outside its band it is said from
         where on acting pays: a tick has no time for either.
         """
-        mandate, watch = self.mandate(name), Stopwatch()
+        mandate, memory, watch = self.mandate(name), self.memory, Stopwatch()
         if snapshot is None:
             with watch.lap("read"):
                 snapshot = self.observe()
-        thought = self._think(snapshot, mandate, self.memory, watch)
+        self.foresight.see(snapshot, memory)
+        thought = self._think(snapshot, mandate, self._states(memory, (mandate,))[name], watch)
         shown = with_single_pool(snapshot, mandate, thought.decision)
         shown = told_where(snapshot, thought.state, thought.beliefs, mandate, thought.seed, shown)
         return report_of(replace(thought, decision=shown), watch)
@@ -154,15 +155,15 @@ class Keeper:
 
     def shock(self, name: str, snapshot: Snapshot | None = None) -> tuple[shock.Struck, ...]:
         """What each shock would do to one vault now, and what the keeper would do there; signs and records nothing."""
-        mandate, seen = self.mandate(name), snapshot or self.observe()
-        self.foresight.see(seen, self.memory)
-        thought = self._think(seen, mandate, self.memory, Stopwatch())
+        mandate, memory, seen = self.mandate(name), self.memory, snapshot or self.observe()
+        self.foresight.see(seen, memory)
+        thought = self._think(seen, mandate, self._states(memory, (mandate,))[name], Stopwatch())
         return shock.under(seen, thought.state, thought.beliefs, mandate, thought.seed)
 
     def study(self, refit: bool = True) -> Beliefs:
         """Fits the models anew, or judges the live records alone, on what the journal holds; believed from now on."""
         snapshot = self.observe()
-        self._believe(snapshot)
+        record.write_past(self.journal, snapshot.chain_id, *self.foresight.see(snapshot, self.journal))
         asked = self._studies.task(snapshot, self.foresight, refit)
         self._said += self._studies.adopt(study.study(asked, self.journal, self.foresight.fitted), self, snapshot)
         return self.foresight.now
@@ -181,7 +182,7 @@ class Keeper:
         if memory is not None:
             asked = self._studies.task(snapshot, self.foresight, refit=False, vaults=(vault.address,))
             beliefs = study.study(asked, memory, beliefs)
-        state = record.state(memory, snapshot.chain_id, mandate.vault, self.bound.keeper)
+        state = self._states(memory, (mandate,))[name]
         made = decided(History(snapshot, ()), state, beliefs, mandate, 0)
         fits = memory.forecasts.latest_beliefs(snapshot.chain_id) if memory is not None else ()
         refused = made.verdict.reasons if isinstance(made.verdict, Refused) else ()
@@ -282,27 +283,24 @@ class Keeper:
             )
         return Acting(self.node, self.journal, self.bound, self.signer)
 
+    def _states(self, memory: Journal | None, mandates: Sequence[Mandate]) -> dict[str, State]:
+        """By name, what is remembered of each one's vault."""
+        vaults = [mandate.vault for mandate in mandates]
+        found = record.states(memory, self.node.chain_id, vaults, self.bound.keeper)
+        return {mandate.name: found[mandate.vault] for mandate in mandates}
+
     def _think(
         self,
         snapshot: Snapshot,
         mandate: Mandate,
-        memory: Journal | None,
+        state: State,
         watch: Stopwatch,
         beside: Callable[[Thought], None] = lambda thought: None,
     ) -> Thought:
-        state = record.state(memory, snapshot.chain_id, mandate.vault, self.bound.keeper)
+        """Of a block that has been seen by `foresight`."""
         seed = random.Random(snapshot.head.hash).getrandbits(63)
-        self.foresight.see(snapshot, memory)
         beliefs = self.foresight.beliefs(snapshot.vault(mandate.vault))
         return think(self.node, self.bound, self._history_of(snapshot), state, beliefs, mandate, seed, watch, beside)
-
-    def _believe(self, snapshot: Snapshot) -> None:
-        """Brings the beliefs up to the block, and keeps what it adds to the past."""
-        rounds, levels = self.foresight.see(snapshot, self.journal)
-        with self.journal.together():
-            self.journal.past.add_rounds(snapshot.chain_id, rounds)
-            for one in levels:
-                self.journal.past.add_levels(snapshot.chain_id, one)
 
     def _open(self) -> bool:
         """Whether an intent of this key is unresolved."""

@@ -1,6 +1,7 @@
 """A thought in, its tick in the journal out; and a recorded tick back as the arguments it was decided from."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from keeper.codec import MODEL, Codec
@@ -13,8 +14,11 @@ from keeper.model import (
     Decision,
     History,
     Hold,
+    Intent,
+    LevelSeries,
     Mandate,
     Refused,
+    Round,
     State,
 )
 from keeper.registry import CLASSES
@@ -37,6 +41,14 @@ def write_values(journal: Journal, thought: Thought) -> dict[str, Hash]:
     }
     with journal.together():
         return {name: journal.blobs.store(value) for name, value in values.items()}
+
+
+def write_past(journal: Journal, chain_id: int, rounds: Sequence[Round], levels: Sequence[LevelSeries]) -> None:
+    """Store what a block added to the past."""
+    with journal.together():
+        journal.past.add_rounds(chain_id, rounds)
+        for one in levels:
+            journal.past.add_levels(chain_id, one)
 
 
 def write(journal: Journal, thought: Thought, timings: tuple[tuple[str, float], ...]) -> int:
@@ -79,13 +91,14 @@ def summary(thought: Thought) -> tuple[str, str, Hash | None]:
     return "act", f"{why}; chosen: {verdict.plan.reason}" if why else verdict.plan.reason, verdict.order.intent_id
 
 
-def state(journal: Journal | None, chain_id: int, vault: Address, sender: Address) -> State:
-    """The vault's memory after its last recorded tick, with the intents that are open now."""
+def states(journal: Journal | None, chain_id: int, vaults: Sequence[Address], sender: Address) -> dict[Address, State]:
+    """By vault, its memory after its last recorded tick, with the intents that are open now; asked for all at once."""
     if journal is None:
-        return State(vault)
-    last = journal.ticks.latest(1, vault, chain_id)
-    remembered = journal.blobs.load(State, last[0].next_state) if last else State(vault)
-    return _with_open(journal, remembered, chain_id, sender)
+        return {vault: State(vault) for vault in vaults}
+    last = journal.ticks.next_states(chain_id, vaults)
+    unsettled = journal.intents.unsettled(chain_id, sender)
+    remembered = (journal.blobs.load(State, last[vault]) if vault in last else State(vault) for vault in vaults)
+    return {state.vault: _with_open(state, unsettled) for state in remembered}
 
 
 def replay(journal: Journal, number: int) -> Replay:
@@ -104,8 +117,7 @@ def replay(journal: Journal, number: int) -> Replay:
     return Replay(number, load(Decision, tick.decision), again)
 
 
-def _with_open(journal: Journal, remembered: State, chain_id: int, sender: Address) -> State:
-    unsettled = journal.intents.unsettled(chain_id, sender)
+def _with_open(remembered: State, unsettled: Sequence[Intent]) -> State:
     mine = [i for i in unsettled if i.vault == remembered.vault and i.state in UNRESOLVED]
     return replace(
         remembered,

@@ -5,13 +5,14 @@ does is on its way; what acts is recorded before it is signed. Nothing is kept b
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keeper.errors import BadInput
-from keeper.model import Allowed, Approved, Cleared, HealthGoal, Outcome, Reason, Refused, Snapshot
+from keeper.model import Allowed, Approved, Cleared, HealthGoal, LevelSeries, Outcome, Reason, Refused, Snapshot, State
+from keeper.model import Round as Observed
 from keeper.run import purse as purses
 from keeper.run import record
 from keeper.run.act import act
@@ -41,6 +42,8 @@ class Turn:
         self._waiting = [mandate.name for mandate in keeper.bound.mandates]
         self._unwritten: dict[int, Thought] = {}
         """By the number of the report."""
+        self._past: list[tuple[int, Sequence[Observed], Sequence[LevelSeries]]] = []
+        """What blocks added to it and is not recorded yet, with their chain's id."""
 
     def run(self) -> tuple[Report, ...]:
         """Raises as `Keeper.observe` and `run.act.act`."""
@@ -54,24 +57,27 @@ class Turn:
     def _run(self) -> None:
         keeper = self._keeper
         snapshot: Snapshot | None = None
+        states: dict[str, State] = {}
         while self._waiting:
             watch = Stopwatch()
             if snapshot is None:
+                states = self._remembered()
                 with watch.lap("read"):
                     snapshot = keeper.observe()
                 with watch.lap("believe"):
-                    keeper._believe(snapshot)
+                    self._past.append((snapshot.chain_id, *keeper.foresight.see(snapshot, keeper.journal)))
                 self._waiting = self._ordered(snapshot)
             if self._live:
                 keeper._require_fresh(snapshot)
-            outcome = self._vault(snapshot, self._waiting.pop(0), watch)
+            name = self._waiting.pop(0)
+            outcome = self._vault(snapshot, name, states[name], watch)
             if outcome is not None:
                 if outcome.status in OPEN:
                     self._waiting += self._looked_at_before() if self._allowed == "everything" else []
                     self._allowed = "rescues"
                 snapshot = None
 
-    def _vault(self, snapshot: Snapshot, name: str, watch: Stopwatch) -> Outcome | None:
+    def _vault(self, snapshot: Snapshot, name: str, state: State, watch: Stopwatch) -> Outcome | None:
         """One vault at one block. From an approved plan to its signature everything is asked in one round trip."""
         keeper, mandate = self._keeper, self._keeper.mandate(name)
         about = keeper.bound.about(mandate.vault)
@@ -80,9 +86,10 @@ class Turn:
             def beside(thought: Thought) -> None:
                 if isinstance(thought.decision.verdict, Approved) and self._may(thought.decision.verdict):
                     asked.begin(keeper._known())
-                record.write_values(keeper.journal, thought)
+                with self._recording():
+                    record.write_values(keeper.journal, thought)
 
-            thought = keeper._think(snapshot, mandate, keeper.journal, watch, beside)
+            thought = keeper._think(snapshot, mandate, state, watch, beside)
             if self._allowed != "nothing":
                 thought = self._affordable(thought, asked)
             cleared, number = thought.cleared, len(self._reports)
@@ -98,16 +105,31 @@ class Turn:
         self._reports[number] = replace(done, outcome=outcome, differences=differences, timings=watch.timings)
         return outcome
 
+    def _remembered(self) -> dict[str, State]:
+        """By name, the state of each vault that waits: asked for before a head is, which it would make older."""
+        keeper = self._keeper
+        return keeper._states(keeper.journal, [keeper.mandate(name) for name in self._waiting])
+
     def _write(self, only: int | None = None) -> None:
         """Records what is not recorded yet, or one of them; all at once or nothing."""
         keeper, numbers = self._keeper, [n for n in self._unwritten if only in (None, n)]
-        if not numbers:
+        if not numbers and not self._past:
             return
-        with keeper.journal.together():
+        with self._recording():
             found = {n: keeper._write(self._unwritten[n], self._reports[n].timings) for n in numbers}
         for number, tick_id in found.items():
             self._reports[number] = replace(self._reports[number], tick_id=tick_id)
             del self._unwritten[number]
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """One transaction, with what the blocks added to the past before it."""
+        journal = self._keeper.journal
+        with journal.together():
+            for chain_id, rounds, levels in self._past:
+                record.write_past(journal, chain_id, rounds, levels)
+            yield
+        self._past.clear()
 
     def _may(self, approved: Approved) -> bool:
         return self._allowed == "everything" or (self._allowed == "rescues" and approved.plan.urgent)

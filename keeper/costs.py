@@ -22,6 +22,10 @@ def normal_cdf(x: float) -> float:
     return 0.5 * math.erfc(-x / math.sqrt(2.0))
 
 
+BASE_BYTES, LEG_BYTES = 420, 160
+"""Of a signed transaction without legs, 340 to 500 by the kind of move: envelope, order and offsets; and of a leg."""
+
+
 def gas_cost(gas: int, price_wei: int, native_price_x36: int, base_price_x36: int) -> float:
     """Gas in raw units of the base asset: gas * wei a unit, priced by oracle (both prices per raw unit)."""
     return gas * price_wei * native_price_x36 / base_price_x36

@@ -180,6 +180,10 @@ def _gas_prices(config: Config, snapshot: Snapshot) -> Iterator[Check]:
         sentence = f"{now / GWEI:,.2f} gwei with the tip, at most {allowed / GWEI:,.2f} may be paid"
         whose = "for rescues" if lane.name == "urgent" else "for all else"
         yield Check("gas price", "ok" if now <= allowed else "warn", f"{whose}: {sentence}")
+    if snapshot.data_price:
+        said = f"calldata costs {snapshot.data_price / GWEI:,.4g} gwei a byte besides, as the rollup says"
+        stated = config.gas.l1_data_gwei_per_byte
+        yield Check("gas price", "ok", said if stated is None else f"{said}; {stated:,.4g} is stated and counted")
 
 
 def _balance(config: Config, node: Node, bound: Bound) -> Check:

@@ -50,7 +50,7 @@ def mandate(
         risk_aversion=policy.risk_aversion,
         max_loss=Bps(policy.max_loss_bps),
         max_slippage=Bps(policy.max_slippage_bps),
-        data_price=float(gwei(config.gas.l1_data_gwei_per_byte)),
+        data_price=None if (stated := config.gas.l1_data_gwei_per_byte) is None else float(gwei(stated)),
         lanes=config.lanes,
         deadline_s=policy.deadline_s,
         min_trade=policy.min_trade,

@@ -119,7 +119,8 @@ class Key(Section):
 class GasPrices(Section):
     """Two lanes: housekeeping's, and the `urgent` one of rescues. Times are of blocks, until a higher bid.
 
-    On a rollup `l1_data_gwei_per_byte` is what a byte of calldata costs beside gas.
+    `l1_data_gwei_per_byte` is what a byte of calldata costs beside gas; where it is not said, what the chain's own
+    contract says: of an OP Stack rollup, and nothing elsewhere.
     """
 
     max_gas_price_gwei: Positive = 60.0
@@ -128,7 +129,7 @@ class GasPrices(Section):
     max_gas_price_urgent_gwei: Positive = 300.0
     priority_fee_urgent_gwei: NotNegative = 3.0
     resubmit_urgent_s: Seconds = 24
-    l1_data_gwei_per_byte: NotNegative = 0.0
+    l1_data_gwei_per_byte: NotNegative | None = None
 
     @model_validator(mode="after")
     def _passing(self) -> Self:

@@ -87,7 +87,9 @@ def _head(draft: Draft) -> list[str]:
             f"max_gas_price_urgent_gwei = {draft.max_gas_price_urgent_gwei}", "the same for a rescue, which bids sooner"
         ),
         "priority_fee_urgent_gwei = 3",
-        _said("# l1_data_gwei_per_byte = 0.02", "on a rollup, what a byte of calldata costs beside gas"),
+        _said(
+            "# l1_data_gwei_per_byte = 0.02", "what a byte of calldata costs beside gas; an OP Stack rollup is asked"
+        ),
         "",
         "[run]",
         _said("poll_s = 2", "seconds between looks at the head"),

@@ -120,8 +120,8 @@ class Mandate:
     blackouts: tuple[Window, ...] = ()
     champion: str = "auto"
     """The forecast model to believe; "auto": whichever scored best on each token."""
-    data_price: float = 0.0
-    """Wei a byte of calldata that a rollup pays to its L1; 0 where the chain is its own."""
+    data_price: float | None = None
+    """Wei a byte of calldata that a rollup takes beside gas; None: what the snapshot says."""
     gates: Gates = NO_GATES
     chunks: Chunks = WHOLE
 

@@ -192,6 +192,8 @@ class Snapshot:
     tokens: tuple[Token, ...]
     native: Round
     """The gas token's price; `native.token` is the zero address."""
+    data_price: float = 0.0
+    """Wei a byte of calldata that the chain takes beside gas; 0 where it says nothing of such a fee."""
 
     @cached_property
     def _vaults(self) -> dict[Address, Vault]:

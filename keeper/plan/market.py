@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import is_
 
+from keeper.costs import BASE_BYTES, LEG_BYTES
 from keeper.model import Cost, Fill, Leg, Snapshot, Venue
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.ladder import ladder
@@ -14,8 +15,6 @@ from keeper.units import BPS, Address, bps_down
 
 _REMEMBERED = 16
 """Markets: a block's vaults share one or a few, and each holds megabytes."""
-BASE_BYTES, LEG_BYTES = 420, 160
-"""Of a signed transaction without legs, 340 to 500 by the kind of move: envelope, order and offsets; and of a leg."""
 _JUST_WITHIN = 0.999
 """Of how far a pool may be traded: whole units and quotes need not land where floats do."""
 _AT_REST = 1e-12
@@ -49,7 +48,7 @@ class Market:
     def graph(self) -> "Graph | None":
         """The pools that hold something, None when none does; remembered for the vaults that share them."""
         most = None if self.max_deviation is None else self.max_deviation / BPS
-        return _graph(_Same(self.venues), self.prices, self.gas_value, most)
+        return _graph(_Same(self.venues), Costs(self.prices, self.gas_value, self.data_value * LEG_BYTES), most)
 
     def venue(self, pool: Address) -> Venue:
         return self._by_pool[pool]
@@ -94,6 +93,15 @@ class Graph:
     prices: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Values per raw unit of a token, a unit of gas, and what a leg costs besides its gas; in quote currency."""
+
+    prices: tuple[tuple[Address, float], ...]
+    gas_value: float
+    leg_value: float
+
+
 class _Same:
     """Venues as a key: the very same objects. Comparing every tick of hundreds of pools costs more than a solve."""
 
@@ -109,10 +117,8 @@ class _Same:
 
 
 @functools.lru_cache(_REMEMBERED)
-def _graph(
-    same: _Same, prices: tuple[tuple[Address, float], ...], gas_value: float, most: float | None
-) -> Graph | None:
-    raw = _network(same, prices, gas_value, most)
+def _graph(same: _Same, costs: Costs, most: float | None) -> Graph | None:
+    raw = _network(same, costs, most)
     if not len(raw.steps):
         return None
     rest, start = settle(raw)
@@ -125,30 +131,28 @@ _last: dict[tuple[object, ...], tuple[tuple[Venue, ...], Network]] = {}
 """What was built last, and of what: a range vault's market is the others' but for the pool that its liquidity left."""
 
 
-def _network(same: _Same, prices: tuple[tuple[Address, float], ...], gas_value: float, most: float | None) -> Network:
+def _network(same: _Same, costs: Costs, most: float | None) -> Network:
     """All pools as they stand, those too far from the oracle's price left out."""
-    key = (prices, gas_value, most)
+    key = (costs, most)
     venues, found = _last.get(key, ((), None))
     other = [k for k, (a, b) in enumerate(zip(same.venues, venues, strict=False)) if a is not b]
     if found is not None and len(venues) == len(same.venues) == len(found.pools) and len(other) == 1:
         (at,) = other
-        one = _built(same.venues[at : at + 1], prices, gas_value, most)
+        one = _built(same.venues[at : at + 1], costs, most)
         if one.pools == found.pools[at : at + 1]:
             return found.replaced(at, one)
-    built = _built(same.venues, prices, gas_value, most)
+    built = _built(same.venues, costs, most)
     _last.clear()
     _last[key] = same.venues, built
     return built
 
 
-def _built(
-    venues: tuple[Venue, ...], prices: tuple[tuple[Address, float], ...], gas_value: float, most: float | None
-) -> Network:
-    values = dict(prices)
+def _built(venues: tuple[Venue, ...], costs: Costs, most: float | None) -> Network:
+    values = dict(costs.prices)
     priced = [v for v in venues if set(v.tokens) <= values.keys()]
     found = (ladder(venue) for venue in priced)  # type: ignore[arg-type]  # frozen values hash; a protocol cannot say so
     ladders = [one for one in found if one is not None]
-    raw = network(ladders, values, gas_value)
+    raw = network(ladders, values, costs.gas_value, costs.leg_value)
     return raw if most is None else raw.near(most * _JUST_WITHIN)
 
 

@@ -75,7 +75,8 @@ def market_of(
     caps = () if urgent else tuple((p, (most - 1) * price * UNDER) for p, most in mandate.venue_limits if p in pools)
     gas_price = snapshot.head.base_fee + mandate.lanes.of(urgent).tip
     slippage, deviation = asked.most_slippage, asked.most_deviation
-    return opener(snapshot, pools, base.address, gas_price, slippage, mandate.data_price, caps, deviation)
+    data_price = snapshot.data_price if mandate.data_price is None else mandate.data_price
+    return opener(snapshot, pools, base.address, gas_price, slippage, data_price, caps, deviation)
 
 
 def _pools(vault: Vault, mandate: Mandate) -> tuple[Address, ...]:

@@ -12,6 +12,7 @@ from keeper.errors import BadInput
 from keeper.model import Feed, Head, Mandate, Question, Token
 from keeper.protocols import aave_v3_reading, erc20, lens
 from keeper.protocols.aave_v3_reading import AaveV3Facts
+from keeper.run import publishing
 from keeper.units import Address, Bps
 from keeper.vaults import basket
 from keeper.vaults import facts as vault_facts
@@ -37,6 +38,8 @@ class Bound:
     venues: tuple[tuple[int, Any], ...]
     markets: tuple[AaveV3Facts, ...]
     mandates: tuple[Mandate, ...]
+    publishes: bool
+    """Whether the chain takes a fee for calldata beside gas, and says which."""
 
     def token(self, address: Address) -> Token:
         return next(t for t in self.tokens if t.address == address)
@@ -94,6 +97,7 @@ def bind(node: Node, config: Config) -> Bound:
         venues=venues,
         markets=markets,
         mandates=mandates,
+        publishes=reader.each([publishing.observe()])[0] is not None,
     )
 
 

@@ -7,6 +7,7 @@ one that is told, whichever came in first.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from operator import attrgetter
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -104,7 +105,8 @@ def agrees(other: Node, bound: Bound, snapshot: Snapshot) -> bool:
 
 def _is_part(seen: Snapshot, snapshot: Snapshot) -> bool:
     """Whether everything of `seen` is the same in `snapshot`."""
-    return (seen.chain_id, seen.head, seen.native) == (snapshot.chain_id, snapshot.head, snapshot.native) and all(
+    chain = attrgetter("chain_id", "head", "native", "data_price")
+    return chain(seen) == chain(snapshot) and all(
         one in those
         for part, those in (
             (seen.vaults, snapshot.vaults),

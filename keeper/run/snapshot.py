@@ -5,18 +5,25 @@ from typing import Any
 from keeper import registry
 from keeper.chain.node import Node
 from keeper.chain.observe import ask
+from keeper.errors import Retry
 from keeper.model import Head, Question, Snapshot
 from keeper.protocols import aave_v3_reading, chainlink
+from keeper.run import publishing
 from keeper.run.bind import Bound
 
 NATIVE_DECIMALS = 18
 
 
 def take(node: Node, bound: Bound, head: Head) -> Snapshot:
-    """Read everything the vaults need at `head`, by its hash. Raises Retry or BadInput when the node cannot."""
+    """Read everything the vaults need at `head`, by its hash. Raises Retry or BadInput when the node cannot.
+
+    Retry, too, where a chain that took a fee for calldata does not say any more which.
+    """
     groups = questions(bound, head)
     answers = iter(ask(node, [q for group in groups for q in group], head.hash, bound.lens))
-    vaults, venues, markets, rounds, (native,) = (tuple(next(answers) for _ in group) for group in groups)
+    vaults, venues, markets, rounds, (native,), published = (tuple(next(answers) for _ in group) for group in groups)
+    if None in published:
+        raise Retry(f"{node.name} does not say what calldata costs at block {head.number}; try again")
     return Snapshot(
         chain_id=node.chain_id,
         head=head,
@@ -26,11 +33,12 @@ def take(node: Node, bound: Bound, head: Head) -> Snapshot:
         rounds=rounds,
         tokens=bound.tokens,
         native=native,
+        data_price=sum(published, 0.0),
     )
 
 
 def questions(bound: Bound, head: Head) -> tuple[list[Question[Any]], ...]:
-    """Vaults, venues, markets, rounds and the gas token's round."""
+    """Vaults, venues, markets, rounds, the gas token's round, and what calldata costs where that is asked."""
     vaults = [
         registry.VAULTS[v.kind].observe(v, [bound.token(t) for t in v.tokens], bound.keeper) for v in bound.vaults
     ]
@@ -38,7 +46,7 @@ def questions(bound: Bound, head: Head) -> tuple[list[Question[Any]], ...]:
     markets = [aave_v3_reading.observe(facts) for facts in bound.markets]
     rounds = [chainlink.observe(f, bound.token(f.token).decimals, head.timestamp) for f in bound.feeds]
     native = chainlink.observe(bound.native, NATIVE_DECIMALS, head.timestamp)
-    return vaults, venues, markets, rounds, [native]
+    return vaults, venues, markets, rounds, [native], [publishing.observe()] if bound.publishes else []
 
 
 def outdated(bound: Bound, before: Snapshot | None, now: Snapshot) -> bool:

@@ -8,6 +8,7 @@ from keeper.model import (
     Drift,
     Failed,
     GuardState,
+    Leg,
     Limits,
     Mandate,
     Order,
@@ -150,7 +151,12 @@ class BasketVault:
         return common.order(snapshot.chain_id, self.address, self.guard, plan, deadline, min_nav_after)
 
     def encode(self, order: Order, plan: Plan) -> bytes:
-        return common.calldata(_SIGNATURE, order, plan.legs)
+        return calldata(order, plan.legs)
+
+
+def calldata(order: Order, legs: Sequence[Leg]) -> bytes:
+    """A basket's `rebalance`."""
+    return common.calldata(_SIGNATURE, order, legs)
 
 
 def observe(facts: VaultFacts, tokens: Sequence[Token], keeper: Address) -> Question[BasketVault]:

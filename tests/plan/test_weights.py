@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from keeper.costs import BASE_BYTES, LEG_BYTES
 from keeper.model import Forecast, Plan, Settle, Threshold, WeightProblem
 from keeper.plan import plan_weights
 from keeper.plan.basket import Sizes, shares
-from keeper.plan.market import BASE_BYTES, LEG_BYTES, Market
+from keeper.plan.market import Market
 from keeper.units import Address
 from tests.plan.markets import PRICES, A, B, C, market_of, pair
 from tests.scene import mandate

@@ -88,8 +88,13 @@ class Network:
         return replace(self, first=first, steps=steps, lead=_lead(self.keep, first, steps))
 
 
-def network(ladders: Sequence[Ladder], values: Mapping[Address, float], gas_value: float) -> Network:
-    """The pools of `ladders` between all their tokens. `values` are per raw unit; `gas_value` a unit of gas."""
+def network(
+    ladders: Sequence[Ladder], values: Mapping[Address, float], gas_value: float, leg_value: float = 0.0
+) -> Network:
+    """The pools of `ladders` between all their tokens.
+
+    `values` are per raw unit, `gas_value` a unit of gas; `leg_value` is what a leg costs besides its gas.
+    """
     near: dict[Address, set[Address]] = {}
     for one, other in {pool.tokens for pool in ladders}:
         near.setdefault(one, set()).add(other)
@@ -117,7 +122,7 @@ def network(ladders: Sequence[Ladder], values: Mapping[Address, float], gas_valu
         lead=_lead(keep, first, steps),
         first=first,
         steps=steps,
-        fixed=np.array([pool.gas * gas_value for pool in ladders]),
+        fixed=np.array([pool.gas * gas_value + leg_value for pool in ladders]),
     )
 
 

@@ -193,7 +193,9 @@ def _delever(
 
 def _premium(problem: HealthProblem, amount: int) -> float:
     if amount > problem.flash_available_raw:
-        raise NoLoan(f"a flash loan of {amount} is needed, the market can lend {problem.flash_available_raw}")
+        most = problem.flash_available_raw
+        found = f"only {most / amount:.1%} of it" if most else "nothing"
+        raise NoLoan(f"a flash loan is needed, and the market can lend {found}")
     return amount * problem.flash_fee * problem.debt_price
 
 

@@ -15,7 +15,6 @@ from keeper.errors import BadInput, Halt, Retry
 from keeper.guard import describe
 from keeper.journal import Journal, open_journal
 from keeper.model import (
-    UNRESOLVED,
     Allowed,
     Beliefs,
     Head,
@@ -301,29 +300,6 @@ class Keeper:
         seed = random.Random(snapshot.head.hash).getrandbits(63)
         beliefs = self.foresight.beliefs(snapshot.vault(mandate.vault))
         return think(self.node, self.bound, self._history_of(snapshot), state, beliefs, mandate, seed, watch, beside)
-
-    def _open(self) -> bool:
-        """Whether an intent of this key is unresolved."""
-        mine = self.journal.intents.unsettled(self.node.chain_id, self.config.key.address)
-        return any(intent.state in UNRESOLVED for intent in mine)
-
-    def _known(self) -> bool:
-        """Whether the journal knows the nonce of this key."""
-        return self.journal.intents.next_nonce(self.node.chain_id, self.config.key.address) is not None
-
-    def _alarm(self, seen: Head) -> Callable[[], bool]:
-        """Says of each head after `seen` whether a vault needs a rescue there. Raises Retry when it cannot be read."""
-
-        def needed() -> bool:
-            nonlocal seen
-            head = self.node.head()
-            if head.hash == seen.hash:
-                return False
-            seen = head
-            snapshot = take(self.node, self.bound, head)
-            return any(vault.urgent(snapshot) for vault in snapshot.vaults)
-
-        return needed
 
     def _history_of(self, snapshot: Snapshot) -> History:
         """One a block, so that the journal stores it once."""

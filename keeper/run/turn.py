@@ -5,19 +5,33 @@ does is on its way; what acts is recorded before it is signed. Nothing is kept b
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keeper.errors import BadInput
-from keeper.model import Allowed, Approved, Cleared, HealthGoal, LevelSeries, Outcome, Reason, Refused, Snapshot, State
+from keeper.model import (
+    UNRESOLVED,
+    Allowed,
+    Approved,
+    Cleared,
+    Head,
+    HealthGoal,
+    LevelSeries,
+    Outcome,
+    Reason,
+    Refused,
+    Snapshot,
+    State,
+)
 from keeper.model import Round as Observed
 from keeper.run import purse as purses
 from keeper.run import record
 from keeper.run.act import act
 from keeper.run.report import Report
 from keeper.run.round import Round
+from keeper.run.snapshot import take
 from keeper.run.tick import Stopwatch, Thought
 
 if TYPE_CHECKING:
@@ -36,7 +50,7 @@ class Turn:
             raise BadInput("a live run needs the keeper's key: name key.keystore in the configuration")
         self._keeper, self._live = keeper, live
         self._allowed: Allowed = allowed if live else "nothing"
-        if self._allowed == "everything" and keeper._open():
+        if self._allowed == "everything" and self._open():
             self._allowed = "rescues"
         self._reports: list[Report] = []
         self._waiting = [mandate.name for mandate in keeper.bound.mandates]
@@ -85,7 +99,7 @@ class Turn:
 
             def beside(thought: Thought) -> None:
                 if isinstance(thought.decision.verdict, Approved) and self._may(thought.decision.verdict):
-                    asked.begin(keeper._known())
+                    asked.begin(self._known())
                 with self._recording():
                     record.write_values(keeper.journal, thought)
 
@@ -99,7 +113,7 @@ class Turn:
                 return None
             self._write(number)
             with watch.lap("act"):
-                alarm = keeper._alarm(snapshot.head)
+                alarm = self._alarm(snapshot.head)
                 outcome, differences = act(keeper._acting(), snapshot, mandate, cleared, asked, alarm, self._write)
         done = self._reports[number]
         self._reports[number] = replace(done, outcome=outcome, differences=differences, timings=watch.timings)
@@ -146,6 +160,32 @@ class Turn:
             return thought
         reason = Reason("K-39", f"{thought.mandate.name}: {purse.warning}")
         return replace(thought, cleared=Refused((reason,), thought.cleared.approved.plan))
+
+    def _open(self) -> bool:
+        """Whether an intent of this key is unresolved."""
+        keeper = self._keeper
+        mine = keeper.journal.intents.unsettled(keeper.node.chain_id, keeper.config.key.address)
+        return any(intent.state in UNRESOLVED for intent in mine)
+
+    def _known(self) -> bool:
+        """Whether the journal knows the nonce of this key."""
+        keeper = self._keeper
+        return keeper.journal.intents.next_nonce(keeper.node.chain_id, keeper.config.key.address) is not None
+
+    def _alarm(self, seen: Head) -> Callable[[], bool]:
+        """Says of each head after `seen` whether a vault needs a rescue there. Raises Retry when it cannot be read."""
+        keeper = self._keeper
+
+        def needed() -> bool:
+            nonlocal seen
+            head = keeper.node.head()
+            if head.hash == seen.hash:
+                return False
+            seen = head
+            snapshot = take(keeper.node, keeper.bound, head)
+            return any(vault.urgent(snapshot) for vault in snapshot.vaults)
+
+        return needed
 
     def _ordered(self, snapshot: Snapshot) -> list[str]:
         """Rescues first, then vaults with a health factor."""

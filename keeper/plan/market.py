@@ -59,7 +59,10 @@ class Market:
         return Leg(self.venue(fill.pool).adapter, fill.pool, fill.token_in, amount_in, min_out)
 
     def cost(self, fills: Iterable[Fill], base_gas: int) -> Cost:
-        """What the fills cost, each of a pool of its own, in raw units of the base asset."""
+        """What the fills cost, each of a pool of its own, in raw units of the base asset.
+
+        Raises errors.Unquotable where a pool cannot fill one.
+        """
         price, gas, size = dict(self.prices), base_gas, BASE_BYTES
         fees = impact = basis = 0.0
         for fill in fills:

@@ -23,8 +23,8 @@ ADAPTER = 2
 WORD_TICKS = 256  # bits of a bitmap word: multiples of the tick spacing
 WINDOW_TICKS = 12_000  # read on either side of the price: a factor of e**1.2 = 3.3
 SWAP_GAS = Gas(87_000)  # measured: the router's 109,000 less a transaction's 21,000, in the local world
-LEG_GAS = Gas(52_000)  # what a vault adds: 139,000 a leg that crosses no tick, fitted to 1,257 rebalances mined there
-CROSSING_GAS = Gas(39_000)  # a tick, fitted likewise: 24,000 of one crossed before, 45,000 of one crossed first
+LEG_GAS = Gas(46_000)  # what a vault adds: 133,000 a leg that crosses no tick, fitted to 800 rebalances mined there
+CROSSING_GAS = Gas(30_000)  # a tick, fitted likewise
 _EVERYTHING = 2**255 - 1  # the largest amount a pool's swap takes
 _ROOT_MAX = 2.0**64  # above every root price
 _NET = itemgetter(1)  # of a tick, its net liquidity

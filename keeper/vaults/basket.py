@@ -32,8 +32,8 @@ from keeper.vaults.legs import run_legs
 from keeper.vaults.valuation import price_x36, value_down
 
 KIND = "basket"
-BASE_GAS = Gas(240_000)
-"""A rebalance of three tokens without its legs, the transaction's own gas included: 1,257 mined in the local world."""
+BASE_GAS = Gas(232_000)
+"""A rebalance of three tokens without its legs, the transaction's own gas included: 800 mined in the local world."""
 _SIGNATURE = f"rebalance({common.ORDER},{common.LEGS})"
 
 

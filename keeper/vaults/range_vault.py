@@ -38,8 +38,11 @@ from keeper.vaults.legs import Trades, run_legs
 from keeper.vaults.valuation import price_x36, value_down
 
 KIND = "range"
-BASE_GAS = Gas(620_000)
-"""Burn, collect, mint at fresh ticks and both valuations without legs: measured in the local world."""
+BASE_GAS = Gas(600_000)
+"""Burn, collect, mint and both valuations without legs: of 29 mined in the local world the median.
+
+Between 440,000 and 680,000, by how many ticks are cleared and how many are new to the pool.
+"""
 INVESTED = "invested"
 _SIGNATURE = f"rebalance({common.ORDER},{common.LEGS},{common.RANGE_MOVE})"
 _TICK = math.log(1.0001)

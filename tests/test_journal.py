@@ -184,6 +184,17 @@ def test_a_tick_is_read_back_with_its_arguments(journal: Journal) -> None:
     assert journal.blobs.load(State, found.next_state) == State(A, failures=1, last_failure_at=Timestamp(5))
 
 
+def test_the_last_state_of_several_vaults_is_asked_for_at_once(journal: Journal) -> None:
+    first, of_b, last = (_tick(journal, at, vault) for at, vault in ((1, A), (2, B), (3, A)))
+    elsewhere = replace(_tick(journal, 4, A), chain_id=2)
+    for tick in (first, of_b, last, elsewhere):
+        journal.ticks.add(tick)
+    asked = [A, B, Address("0x" + 40 * "7")]
+    assert journal.ticks.next_states(1, asked) == {A: last.next_state, B: of_b.next_state}
+    assert journal.ticks.next_states(2, asked) == {A: elsewhere.next_state}
+    assert journal.ticks.next_states(1, []) == {}
+
+
 def test_a_tick_whose_arguments_are_not_stored_is_refused(journal: Journal) -> None:
     from sqlalchemy.exc import IntegrityError
 

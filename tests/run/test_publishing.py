@@ -1,7 +1,6 @@
 """The L1 data fee: what a plan counts, against what an OP Stack rollup's own contracts take for its transaction."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from keeper.model import Approved
 from keeper.protocols.op_stack import GAS_PRICE_ORACLE
 from keeper.run import Keeper, open_keeper
 from keeper.run.round import agrees
-from keeper.world import RunningWorld, market, rpc
+from keeper.world import RunningWorld, rpc
 from tests.run.settings import text
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "node_modules/@eth-optimism/contracts-bedrock/forge-artifacts"
@@ -66,17 +65,6 @@ def taken(keeper: Keeper, approved: Approved) -> int:
     asked = "0x" + (keccak(text="getL1Fee(bytes)")[:4] + encode(["bytes"], [unsigned])).hex()
     found = keeper.node.call("eth_call", [{"to": GAS_PRICE_ORACLE, "data": asked}, "latest"], data)
     return int.from_bytes(found, "big")
-
-
-@pytest.fixture
-def fallen(fork: RunningWorld) -> Iterator[RunningWorld]:
-    """The fork after a fall that takes all vaults out of their bands; put back afterwards."""
-    state = rpc.request(fork.url, "evm_snapshot")
-    market.mine(fork, 600)
-    market.refresh_feeds(fork)
-    market.move(fork, {"WETH": 2_420.0, "WBTC": 58_000.0})
-    yield fork
-    rpc.request(fork.url, "evm_revert", state)
 
 
 def opened(running: RunningWorld, folder: Path, gas: str = "") -> Keeper:

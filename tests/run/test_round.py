@@ -15,7 +15,7 @@ from keeper.chain import signer
 from keeper.config import parse
 from keeper.errors import BadInput, Retry
 from keeper.run import Keeper, open_keeper
-from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY, RunningWorld, market, rpc
+from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY, RunningWorld, rpc
 from tests.chain.conftest import Liar, reply
 from tests.run.settings import text
 
@@ -24,17 +24,6 @@ Edit = Callable[[str, dict[str, Any]], dict[str, Any] | None]
 """Method and honest answer in, what is answered out; None hangs up."""
 TIMEOUT_S = 6.0
 NONE_SIGNED = "1 of the providers agree on block"
-
-
-@pytest.fixture
-def fallen(fork: RunningWorld) -> Iterator[RunningWorld]:
-    """The fork after a fall that takes all vaults out of their bands; put back afterwards."""
-    state = rpc.request(fork.url, "evm_snapshot")
-    market.mine(fork, 600)
-    market.refresh_feeds(fork)
-    market.move(fork, {"WETH": 2_420.0, "WBTC": 58_000.0})
-    yield fork
-    rpc.request(fork.url, "evm_revert", state)
 
 
 @pytest.fixture

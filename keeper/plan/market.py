@@ -156,7 +156,7 @@ def _built(venues: tuple[Venue, ...], costs: Costs, most: float | None) -> Netwo
     found = (ladder(venue) for venue in priced)  # type: ignore[arg-type]  # frozen values hash; a protocol cannot say so
     ladders = [one for one in found if one is not None]
     raw = network(ladders, values, costs.gas_value, costs.leg_value)
-    return raw if most is None else raw.near(most * _JUST_WITHIN)
+    return raw if most is None else raw.near(most, most * _JUST_WITHIN)
 
 
 def opener(

@@ -182,6 +182,19 @@ def test_a_pool_that_the_vault_would_refuse_is_passed_over() -> None:
     assert [f.pool for f in route(near, _sale(A, B, 10**10), 0).fills] == [market.venues[1].pool]
 
 
+@pytest.mark.parametrize(("off", "used"), [(0.009_995, True), (0.010_005, False)])
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_pool_just_within_the_vaults_limit_is_still_traded_back_towards_the_oracle(
+    side: float, off: float, used: bool
+) -> None:
+    pushed = pair(1, 10**13, int(1e7 / PRICES[B] * (1.0 + side * off)))  # B is dear or cheap there
+    market = replace(market_of(pushed, stable(2, (A, B), 1e7)), max_deviation=100)
+    assert abs(pushed.mid(A) * PRICES[B] / PRICES[A] - 1.0) == pytest.approx(off, rel=1e-6)
+    token, other = (A, B) if pushed.mid(A) * PRICES[B] > PRICES[A] else (B, A)
+    found = route(market, _sale(token, other, int(1e4 / PRICES[token])), 0)
+    assert (pushed.pool in {f.pool for f in found.fills}) == used
+
+
 def test_no_pool_is_traded_further_from_the_oracle_than_the_vault_lets_it_where_others_take_the_rest() -> None:
     market = replace(
         market_of(stable(1, (A, B), 1e6), pair(2, 10**13, int(1e7 / PRICES[B] * 0.993))), max_deviation=100

@@ -64,12 +64,17 @@ class Network:
         first = np.concatenate(([0], np.cumsum(left)))[self.first]
         return replace(self, first=first, steps=steps, lead=_lead(self.keep, first, steps))
 
-    def near(self, most: float) -> "Network":
-        """No step further than `most`, a fraction, from the price of the values, and none of a pool that is there."""
-        least = np.tile([math.sqrt(1.0 - most), 1.0 / math.sqrt(1.0 + most)], self.keep.size)
+    def near(self, most: float, reach: float) -> "Network":
+        """No step further than `reach` from the price of the values, and none of a pool that is off by over `most`.
+
+        Both are fractions of that price, of one token in the other as the pair has them.
+        """
+        least, edge = (
+            np.tile([math.sqrt(1.0 - off), 1.0 / math.sqrt(1.0 + off)], self.keep.size) for off in (reach, most)
+        )
         some = self.first[:-1] < self.first[1:]
         beyond = np.zeros(least.size, np.bool_)
-        beyond[some] = self.steps[self.first[:-1][some], 0] < least[some]
+        beyond[some] = self.steps[self.first[:-1][some], 0] < edge[some]
         least[np.repeat(beyond.reshape(-1, 2).any(1), 2)] = np.inf
         least = np.repeat(least, np.diff(self.first))
         left = self.steps[:, 0] > least

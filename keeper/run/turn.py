@@ -6,7 +6,7 @@ does is on its way; what acts is recorded before it is signed. Nothing is kept b
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,8 @@ class Turn:
         """By the number of the report."""
         self._past: list[tuple[int, Sequence[Observed], Sequence[LevelSeries]]] = []
         """What blocks added to it and is not recorded yet, with their chain's id."""
+        self._written: list[int] | None = None
+        """The reports in the transaction that is under way."""
 
     def run(self) -> tuple[Report, ...]:
         """Raises as `Keeper.observe` and `run.act.act`."""
@@ -96,22 +98,23 @@ class Turn:
         keeper, mandate = self._keeper, self._keeper.mandate(name)
         about = keeper.bound.about(mandate.vault)
         with Round(keeper.node, keeper._others, about, snapshot, keeper.config.key.address) as asked:
+            with ExitStack() as recording:  # one transaction, from the values to the tick: a disk is waited for once
 
-            def beside(thought: Thought) -> None:
-                if isinstance(thought.decision.verdict, Approved) and self._may(thought.decision.verdict):
-                    asked.begin(self._known())
-                with self._recording():
+                def beside(thought: Thought) -> None:
+                    if isinstance(thought.decision.verdict, Approved) and self._may(thought.decision.verdict):
+                        asked.begin(self._known())
+                    recording.enter_context(self._recording())
                     record.write_values(keeper.journal, thought)
 
-            thought = keeper._think(snapshot, mandate, state, watch, beside)
-            if self._allowed != "nothing":
-                thought = self._affordable(thought, asked)
-            cleared, number = thought.cleared, len(self._reports)
-            self._unwritten[number] = thought
-            self._reports.append(report_of(thought, watch))
-            if not isinstance(cleared, Cleared) or not self._may(cleared.approved):
-                return None
-            self._write(number)
+                thought = keeper._think(snapshot, mandate, state, watch, beside)
+                if self._allowed != "nothing":
+                    thought = self._affordable(thought, asked)
+                cleared, number = thought.cleared, len(self._reports)
+                self._unwritten[number] = thought
+                self._reports.append(report_of(thought, watch))
+                if not isinstance(cleared, Cleared) or not self._may(cleared.approved):
+                    return None
+                self._write(number)
             with watch.lap("act"):
                 alarm = self._alarm(snapshot.head)
                 outcome, differences = act(keeper._acting(), snapshot, mandate, cleared, asked, alarm, self._write)
@@ -129,21 +132,32 @@ class Turn:
         keeper, numbers = self._keeper, [n for n in self._unwritten if only in (None, n)]
         if not numbers and not self._past:
             return
-        with self._recording():
-            found = {n: keeper._write(self._unwritten[n], self._reports[n].timings) for n in numbers}
-        for number, tick_id in found.items():
-            self._reports[number] = replace(self._reports[number], tick_id=tick_id)
-            del self._unwritten[number]
+        with self._recording() as written:
+            for number in numbers:
+                tick_id = keeper._write(self._unwritten[number], self._reports[number].timings)
+                self._reports[number] = replace(self._reports[number], tick_id=tick_id)
+            written += numbers
 
     @contextmanager
-    def _recording(self) -> Iterator[None]:
-        """One transaction, with what the blocks added to the past before it."""
-        journal = self._keeper.journal
-        with journal.together():
-            for chain_id, rounds, levels in self._past:
-                record.write_past(journal, chain_id, rounds, levels)
-            yield
-        self._past.clear()
+    def _recording(self) -> Iterator[list[int]]:
+        """One transaction, with what the blocks added to the past before it, or a part of the one that is under way.
+
+        Of the reports whose numbers are put into the list nothing is left to be written once it is on disk.
+        """
+        if self._written is not None:
+            yield self._written
+            return
+        journal, self._written = self._keeper.journal, []
+        try:
+            with journal.together():
+                for chain_id, rounds, levels in self._past:
+                    record.write_past(journal, chain_id, rounds, levels)
+                yield self._written
+            self._past.clear()
+            for number in self._written:
+                del self._unwritten[number]
+        finally:
+            self._written = None
 
     def _may(self, approved: Approved) -> bool:
         return self._allowed == "everything" or (self._allowed == "rescues" and approved.plan.urgent)

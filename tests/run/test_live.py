@@ -5,9 +5,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from keeper.chain import signer
 from keeper.chain.submit import submit
@@ -18,19 +20,6 @@ from keeper.run import Keeper, Report, open_keeper
 from keeper.run.act import Acting, _manifest
 from keeper.world import WORLD_KEEPER_ADDRESS, WORLD_KEEPER_KEY, RunningWorld, calls, market, playground, rpc
 from tests.run.settings import config, text
-
-FALLEN = {"WETH": 2_420.0, "WBTC": 58_000.0}
-
-
-@pytest.fixture
-def fallen(fork: RunningWorld) -> Iterator[RunningWorld]:
-    """The fork after a fall that takes all vaults out of their bands; put back afterwards."""
-    state = rpc.request(fork.url, "evm_snapshot")
-    market.mine(fork, 600)
-    market.refresh_feeds(fork)
-    market.move(fork, FALLEN)
-    yield fork
-    rpc.request(fork.url, "evm_revert", state)
 
 
 @pytest.fixture
@@ -124,6 +113,29 @@ def test_every_recorded_tick_is_decided_again_the_same(keeper: Keeper, fallen: R
     for tick in keeper.journal.ticks.latest(50):
         assert tick.id is not None
         assert keeper.replay(tick.id).same
+
+
+def test_a_disk_that_fails_once_costs_the_action_and_no_record(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    database, fails = keeper.journal._database, iter([True])
+    writing = database.writing
+
+    @contextmanager
+    def failing() -> Iterator[Connection]:
+        inner = getattr(database._here, "connection", None) is not None
+        with writing() as connection:
+            yield connection
+            if not inner and next(fails, False):
+                raise Retry("the disk is full")
+
+    monkeypatch.setattr(database, "writing", failing)
+    with pytest.raises(Retry, match="the disk is full"):
+        keeper.tick(live=True)
+    assert keeper.journal.intents.latest() == ()
+    (tick,) = keeper.journal.ticks.latest(10)
+    assert tick.id is not None
+    assert tick.verdict == "act"
+    assert keeper.replay(tick.id).same
+    assert all(one.outcome is not None and one.outcome.status == "done" for one in keeper.tick(live=True))
 
 
 def test_a_tick_that_never_was_is_named(keeper: Keeper) -> None:

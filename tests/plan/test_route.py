@@ -175,6 +175,15 @@ def test_two_pools_apart_are_traded_in_a_circle_where_the_vault_holds_enough() -
     assert all(0 <= after[t] - held[t] + amount <= 1e-3 * held[t] for t, amount in sells.items())
 
 
+def test_a_leg_that_does_not_pay_for_its_calldata_is_left_out() -> None:
+    market = market_of(stable(1, (A, B), 1e6), stable(2, (A, B), 1e6))
+    free, dear = (route(replace(market, data_value=v), _sale(A, B, 10**10), 0) for v in (0.0, 1.0))
+    assert len(free.fills) == 2
+    assert len(dear.fills) == 1
+    split = replace(market, data_value=1.0).cost(free.fills, 0)
+    assert dear.cost.total < split.total
+
+
 def test_a_pool_that_the_vault_would_refuse_is_passed_over() -> None:
     market = market_of(_pushed(1, (A, B), 3e7, 0.02), stable(2, (A, B), 1e7))
     assert [f.pool for f in route(market, _sale(A, B, 10**10), 0).fills] == [market.venues[0].pool]

@@ -48,7 +48,7 @@ class Market:
     def graph(self) -> "Graph | None":
         """The pools that hold something, None when none does; remembered for the vaults that share them."""
         most = None if self.max_deviation is None else self.max_deviation / BPS
-        return _graph(_Same(self.venues), Costs(self.prices, self.gas_value, self.data_value * LEG_BYTES), most)
+        return _graph(_Same(self.venues), _Costs(self.prices, self.gas_value, self.data_value * LEG_BYTES), most)
 
     def venue(self, pool: Address) -> Venue:
         return self._by_pool[pool]
@@ -97,7 +97,7 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class _Costs:
     """Values per raw unit of a token, a unit of gas, and what a leg costs besides its gas; in quote currency."""
 
     prices: tuple[tuple[Address, float], ...]
@@ -120,7 +120,7 @@ class _Same:
 
 
 @functools.lru_cache(_REMEMBERED)
-def _graph(same: _Same, costs: Costs, most: float | None) -> Graph | None:
+def _graph(same: _Same, costs: _Costs, most: float | None) -> Graph | None:
     raw = _network(same, costs, most)
     if not len(raw.steps):
         return None
@@ -134,7 +134,7 @@ _last: dict[tuple[object, ...], tuple[tuple[Venue, ...], Network]] = {}
 """What was built last, and of what: a range vault's market is the others' but for the pool that its liquidity left."""
 
 
-def _network(same: _Same, costs: Costs, most: float | None) -> Network:
+def _network(same: _Same, costs: _Costs, most: float | None) -> Network:
     """All pools as they stand, those too far from the oracle's price left out."""
     key = (costs, most)
     venues, found = _last.get(key, ((), None))
@@ -150,7 +150,7 @@ def _network(same: _Same, costs: Costs, most: float | None) -> Network:
     return built
 
 
-def _built(venues: tuple[Venue, ...], costs: Costs, most: float | None) -> Network:
+def _built(venues: tuple[Venue, ...], costs: _Costs, most: float | None) -> Network:
     values = dict(costs.prices)
     priced = [v for v in venues if set(v.tokens) <= values.keys()]
     found = (ladder(venue) for venue in priced)  # type: ignore[arg-type]  # frozen values hash; a protocol cannot say so

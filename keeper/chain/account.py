@@ -1,9 +1,9 @@
 """An account in, the questions that a signature of it raises out: put when needed, or all at once and taken later."""
 
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from keeper.chain.node import Node, RpcError, quantity
 from keeper.chain.receipts import count
@@ -26,11 +26,17 @@ def when_taken(question: Callable[[], T]) -> Answer[T]:
     return question
 
 
-def at_once(pool: Executor) -> Put:
-    """Now, in a thread of `pool`; whoever takes the answer waits for it, and gets its failure in that place."""
+def at_once(pool: Executor, asked: list[Future[Any]] | None = None) -> Put:
+    """Now, in a thread of `pool`; whoever takes the answer waits for it, and gets its failure in that place.
+
+    `asked` is given what has been put, for who would wait for all of it.
+    """
 
     def put(question: Callable[[], T], /) -> Answer[T]:
-        return pool.submit(question).result
+        future = pool.submit(question)
+        if asked is not None:
+            asked.append(future)
+        return future.result
 
     return put
 

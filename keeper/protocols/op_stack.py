@@ -14,7 +14,7 @@ GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000f")
 def observe(transaction: bytes) -> Question[int | None]:
     """Asks for the fee in wei of a transaction, signature excluded, were it published at that block.
 
-    `getL1Fee(bytes)`, which each upgrade of the rollup has kept; how it weighs the bytes is the upgrade's. None where
+    `getL1Fee(bytes)`, as Bedrock, Ecotone and Fjord all have it; how it weighs the bytes is the upgrade's. None where
     the chain has no such contract.
     """
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from operator import attrgetter
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from keeper.chain.account import Account, Answer, account, at_once
 from keeper.chain.node import Node
@@ -19,8 +19,6 @@ from keeper.model import Head, Snapshot
 from keeper.run.bind import Bound
 from keeper.run.snapshot import take
 from keeper.units import Address
-
-T = TypeVar("T")
 
 MAX_LAG = 2
 """K-28: a provider this many blocks behind another one's head is stale."""
@@ -54,18 +52,13 @@ class Round:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def begin(self, known: bool) -> None:
-        """Puts every question now; of a key whose nonce is `known`, fewer. They are out when this returns.
+        """Puts every question now; of a key whose nonce is `known`, fewer. Returns when they have had time to go out.
 
-        Who works on at once would keep Python's lock from the threads that put them: measured, 10 to 20 ms.
+        Who works on at once keeps Python's lock from the threads that put them: measured, 10 to 20 ms.
         """
-        self._pool = pool = ThreadPoolExecutor(QUESTIONS, "round")
+        self._pool = ThreadPoolExecutor(QUESTIONS, "round")
         asked: list[Future[Any]] = []
-
-        def put(question: Callable[[], T], /) -> Answer[T]:
-            future = pool.submit(question)
-            asked.append(future)
-            return future.result
-
+        put = at_once(self._pool, asked)
         self._witnesses = put(self._count)
         self.account = account(self._node, self._address, put, known)
         wait(asked, HEAD_START_S)

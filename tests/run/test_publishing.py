@@ -28,7 +28,7 @@ SCALARS = (2_269, 1_055_762)
 L1_FEES = (20 * GWEI, 5 * GWEI)
 UPGRADES = {"Bedrock": (), "Ecotone": ("setEcotone()",), "Fjord": ("setEcotone()", "setFjord()")}
 CLOSE = 0.25
-"""The fee depends on every byte, which a plan's cost does not know; measured: 7 to 19 %."""
+"""The fee depends on every byte, which a plan's cost does not know; measured: 6 to 19 %."""
 NAMES = ("core", "lever", "range")
 
 

@@ -1,0 +1,88 @@
+"""A value is stored once by its content, whatever it is inside of, and comes back equal or halts."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, select, update
+
+from keeper.errors import Halt
+from keeper.journal import Journal, schema
+from keeper.model import State
+
+from .conftest import CODEC, POOLS, A, B, hash_of, pool, rows
+
+
+def test_a_value_is_stored_once_and_loaded_equal(journal: Journal) -> None:
+    value = State(A, acting=True, open_intents=(hash_of(1), hash_of(2)))
+    key = journal.blobs.store(value)
+    assert key == journal.blobs.store(value) == CODEC.content_hash(value)
+    assert journal.blobs.load(State, key) == value
+    assert rows(journal, "blobs") == 1
+
+
+def test_what_two_values_share_is_stored_once(journal: Journal) -> None:
+    first, second = tuple(map(pool, range(8))), (*map(pool, range(7)), pool(99))
+    one, two = journal.blobs.store(first, POOLS), None
+    assert rows(journal, "blobs") == 1 + 8
+    two = journal.blobs.store(second, POOLS)
+    assert rows(journal, "blobs") == 2 + 9
+    assert journal.blobs.load(POOLS, one) == first
+    assert journal.blobs.load(POOLS, two) == second
+    assert one == CODEC.content_hash(first, POOLS)
+
+
+def test_together_is_all_or_nothing(journal: Journal) -> None:
+    value = State(A, acting=True)
+
+    def fails_late() -> None:
+        with journal.together():
+            journal.blobs.store(value)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails_late()
+    assert rows(journal, "blobs") == 0
+    with journal.together():
+        key = journal.blobs.store(value)  # it is not taken for stored
+        assert journal.blobs.store(pool(1)) != key
+    assert rows(journal, "blobs") == 2
+    assert journal.blobs.load(State, key) == value
+
+
+def test_values_are_compressed(journal: Journal) -> None:
+    key = journal.blobs.store(pool(1))
+    with journal._database.reading() as connection:
+        size = connection.execute(
+            select(func.length(schema.blobs.c.payload)).where(schema.blobs.c.hash == key)
+        ).scalar()
+    assert size is not None
+    assert size < len(CODEC.dumps(pool(1))) * 0.6
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:-9], lambda b: b[:5] + bytes([b[5] ^ 1]) + b[6:], lambda b: b"", lambda b: b"{}"]
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_damaged_value_halts(journal: Journal, damage: Callable[[bytes], bytes], inside: bool) -> None:
+    value = (pool(1), pool(2))
+    key = journal.blobs.store(value, POOLS)
+    hit = schema.blobs.c.hash != key if inside else schema.blobs.c.hash == key
+    with journal._database.writing() as connection:
+        rows = connection.execute(select(schema.blobs).where(hit)).all()
+        for row in rows:
+            connection.execute(
+                update(schema.blobs).where(schema.blobs.c.hash == row.hash).values(payload=damage(row.payload))
+            )
+    with pytest.raises(Halt, match=r"keeper\.db is damaged at record 0x.*restore a copy"):
+        journal.blobs.load(POOLS, key)
+
+
+def test_another_value_in_its_place_halts(journal: Journal) -> None:
+    one, two = journal.blobs.store(State(A)), journal.blobs.store(State(B))
+    with journal._database.writing() as connection:
+        other = connection.execute(select(schema.blobs.c.payload).where(schema.blobs.c.hash == two)).scalar()
+        connection.execute(update(schema.blobs).where(schema.blobs.c.hash == one).values(payload=other))
+    with pytest.raises(Halt, match="does not match its hash"):
+        journal.blobs.load(State, one)
+    with pytest.raises(Halt, match="it is missing"):
+        journal.blobs.load(State, hash_of(1))

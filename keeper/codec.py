@@ -24,6 +24,8 @@ T = TypeVar("T")
 _TAG = "$"
 _Step = Callable[[Any], Any]
 """Turns one node of a value or of a JSON tree into the other; raises Misfit."""
+StandIn = Callable[[Any, _Step], Any]
+"""What is to stand in a tree for a value, given also what would encode it."""
 
 
 class Misfit(ValueError):
@@ -42,9 +44,13 @@ class Misfit(ValueError):
 class Codec:
     """Encodes and decodes values of `classes` (tag to dataclass) and of every dataclass their fields declare."""
 
-    def __init__(self, classes: Mapping[str, type]) -> None:
-        """Raises TypeError for a field type that JSON cannot hold, and when two classes share a tag."""
+    def __init__(self, classes: Mapping[str, type], stand_in: StandIn | None = None) -> None:
+        """Raises TypeError for a field type that JSON cannot hold, and when two classes share a tag.
+
+        `stand_in` is asked for each value of a field that is declared as a protocol: a pool, a market, a vault.
+        """
         self.classes = _with_fields(classes)
+        self._stand_in = stand_in
         self._tags = {kind: tag for tag, kind in self.classes.items()}
         self._known: dict[Any, tuple[_Step, _Step]] = {}
         self._required = {kind: _required(kind) for kind in self.classes.values()}
@@ -88,7 +94,9 @@ class Codec:
         if hint in _PLAIN:
             return _PLAIN[hint]
         if hint is Any or _is_protocol(hint):
-            return self._tagged(self._implementing(hint), _name(hint))
+            encode, decode = self._tagged(self._implementing(hint), _name(hint))
+            stand_in = self._stand_in
+            return (encode if stand_in is None else lambda value: stand_in(value, encode)), decode
         if dataclasses.is_dataclass(hint) and hint in self._tags:
             return self._tagged({self._tags[hint]}, _name(hint))
         if origin is tuple:

@@ -1,8 +1,11 @@
 """Values to rows by the hash of their content, and back; a value that several others contain is stored once."""
 
 import json
+import re
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, exists, insert, select
@@ -28,6 +31,20 @@ _AT_ONCE = 500
 _Known = tuple[object, Any, Hash]
 _Part = tuple[bytes, set[Hash]]
 """A row's text, and the rows that it refers to."""
+_LASTING_KEPT = 1_024
+"""Values of which is remembered how they are written."""
+_LASTING = re.compile(rb'\{"#":"(0x[0-9a-f]{64})"\}')
+"""A reference in a canonical text: within a string its quotes would be escaped."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lasting:
+    """A value that outlives a block, as it is written: in another's tree, its rows, and its text in full."""
+
+    value: object
+    node: Any
+    made: dict[Hash, _Part]
+    text: bytes
 
 
 class Blobs:
@@ -35,7 +52,9 @@ class Blobs:
 
     def __init__(self, database: Database, codec: Codec) -> None:
         self._database = database
-        self._codec = codec
+        self._codec = Codec(codec.classes, self._lasting)
+        self._written: OrderedDict[int, _Lasting] = OrderedDict()
+        self._texts: dict[Hash, _Lasting] = {}
         self._small: OrderedDict[int, _Known] = OrderedDict()
         self._large: OrderedDict[int, _Known] = OrderedDict()
 
@@ -48,11 +67,12 @@ class Blobs:
         if known is not None and known[0] is value and known[1] is kind:
             return known[2]
         tree = self._codec.encode(value, kind)
-        text = canonical(tree)
+        text = _LASTING.sub(lambda found: self._texts[Hash(found[1].decode())].text, canonical(tree))
         key = text_hash(text)
         with self._database.writing() as connection:
             if not _has(connection, key):
                 self._put(connection, key, tree)
+        self._forget_oldest()
         kept, most = (self._small, _SMALL_KEPT) if len(text) <= _SMALL else (self._large, _LARGE_KEPT)
         kept[id(value)] = value, kind, key
         if len(kept) > most:
@@ -94,9 +114,9 @@ class Blobs:
         made: dict[Hash, _Part] = {}
         parts: set[Hash] = set()
         if _is_value(tree):  # itself it is stored whole, under its own hash
-            rest: Any = {name: _split(node, parts, made) for name, node in tree.items()}
+            rest: Any = {name: self._split(node, parts, made) for name, node in tree.items()}
         else:
-            rest = _split(tree, parts, made)
+            rest = self._split(tree, parts, made)
         made[key] = canonical(rest), parts
         known = _stored(connection, list(made))
         new = {name: part for name, part in made.items() if name not in known}
@@ -105,6 +125,54 @@ class Blobs:
         links = [{"blob": name, "part": part} for name, (_, inner) in new.items() for part in sorted(inner)]
         if links:
             connection.execute(insert(schema.blob_parts), links)
+
+    def _lasting(self, value: object, encode: Callable[[Any], Any]) -> Any:
+        """What stands for `value` in a tree: a reference to its row, where it is long enough for one of its own.
+
+        The same object is encoded once: of a hundred pools a few are others than a block before.
+        """
+        known = self._written.get(id(value))
+        if known is None or known.value is not value:
+            tree, made = encode(value), dict[Hash, _Part]()
+            node = self._split(tree, set(), made)
+            text, inner = made[node[_REFERENCE]] if _is_reference(node) else (b"", set[Hash]())
+            known = _Lasting(value, node, made, canonical(tree) if inner else text)
+            self._written[id(value)] = known
+            if text:
+                self._texts[node[_REFERENCE]] = known
+        self._written.move_to_end(id(value))
+        return known.node
+
+    def _split(self, node: Any, parts: set[Hash], made: dict[Hash, _Part]) -> Any:
+        """`node` with every large value inside it replaced by a reference to a row of its own.
+
+        Those it refers to itself are collected in `parts`, all rows in `made`.
+        """
+        if isinstance(node, list):
+            return [self._split(one, parts, made) for one in node] if _holds_values(node) else node
+        if not _is_value(node):
+            return node
+        if _is_reference(node):
+            parts.add(node[_REFERENCE])
+            made.update(self._texts[node[_REFERENCE]].made)
+            return node
+        inner: set[Hash] = set()
+        rest = {name: self._split(below, inner, made) for name, below in node.items()}
+        text = canonical(rest)
+        if len(text) < PART_BYTES:
+            parts |= inner
+            return rest
+        key = text_hash(text)
+        made[key] = text, inner
+        parts.add(key)
+        return {_REFERENCE: key}
+
+    def _forget_oldest(self) -> None:
+        """Of what is written, all but the latest: never while a tree refers to it."""
+        while len(self._written) > _LASTING_KEPT:
+            _, gone = self._written.popitem(last=False)
+            if _is_reference(gone.node) and self._texts[gone.node[_REFERENCE]] is gone:
+                del self._texts[gone.node[_REFERENCE]]
 
     def _get(self, connection: Connection, key: Hash) -> Any:
         row = connection.execute(select(schema.blobs.c.payload).where(schema.blobs.c.hash == key)).first()
@@ -122,7 +190,7 @@ class Blobs:
             return [self._whole(connection, one) for one in node] if _holds_values(node) else node
         if not isinstance(node, dict):
             return node
-        if set(node) == {_REFERENCE}:
+        if _is_reference(node):
             return self._get(connection, node[_REFERENCE])
         return {name: self._whole(connection, below) for name, below in node.items()}
 
@@ -143,29 +211,12 @@ def _stored(connection: Connection, keys: list[Hash]) -> set[Hash]:
     return found
 
 
-def _split(node: Any, parts: set[Hash], made: dict[Hash, _Part]) -> Any:
-    """`node` with every large value inside it replaced by a reference to a row of its own.
-
-    Those it refers to itself are collected in `parts`, all rows in `made`.
-    """
-    if isinstance(node, list):
-        return [_split(one, parts, made) for one in node] if _holds_values(node) else node
-    if not _is_value(node):
-        return node
-    inner: set[Hash] = set()
-    rest = {name: _split(below, inner, made) for name, below in node.items()}
-    text = canonical(rest)
-    if len(text) < PART_BYTES:
-        parts |= inner
-        return rest
-    key = text_hash(text)
-    made[key] = text, inner
-    parts.add(key)
-    return {_REFERENCE: key}
-
-
 def _is_value(node: Any) -> bool:
     return isinstance(node, dict)
+
+
+def _is_reference(node: Any) -> bool:
+    return isinstance(node, dict) and node.keys() == {_REFERENCE}
 
 
 def _is_list(node: Any) -> bool:

@@ -1,15 +1,24 @@
 """A value is stored once by its content, whatever it is inside of, and comes back equal or halts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
 
+from keeper.codec import MODEL, Codec
 from keeper.errors import Halt
-from keeper.journal import Journal, schema
-from keeper.model import State
+from keeper.journal import Journal, blobs, open_journal, schema
+from keeper.model import History, Mandate, State
+from keeper.protocols.uniswap_v3 import UniswapV3Pool
+from keeper.registry import CLASSES
+from keeper.units import Timestamp
+from tests import scene
 
 from .conftest import CODEC, POOLS, A, B, hash_of, pool, rows
+
+KNOWING = Codec(MODEL | CLASSES)
 
 
 def test_a_value_is_stored_once_and_loaded_equal(journal: Journal) -> None:
@@ -86,3 +95,61 @@ def test_another_value_in_its_place_halts(journal: Journal) -> None:
         journal.blobs.load(State, one)
     with pytest.raises(Halt, match="it is missing"):
         journal.blobs.load(State, hash_of(1))
+
+
+# what outlives a block
+
+
+@pytest.fixture
+def world(file: Path) -> Iterator[Journal]:
+    """A journal that knows pools by the protocol they implement, as the keeper's does."""
+    with open_journal(str(file), KNOWING) as opened:
+        yield opened
+
+
+def _history(pools: tuple[UniswapV3Pool, ...]) -> History:
+    return History(replace(scene.snapshot(scene.basket()), venues=pools), ())
+
+
+def test_pools_within_a_block_are_stored_once_and_under_the_hash_of_the_whole(world: Journal) -> None:
+    pools = tuple(map(pool, range(8)))
+    first, second = _history(pools), _history((*pools[:7], pool(99)))
+    keys = [world.blobs.store(first), world.blobs.store(second)]
+    assert keys == [KNOWING.content_hash(first), KNOWING.content_hash(second)]
+    assert [world.blobs.load(History, key) for key in keys] == [first, second]
+    once = rows(world, "blobs")
+    assert world.blobs.store(_history(tuple(map(pool, range(8))))) == keys[0]  # equal, and other objects
+    assert rows(world, "blobs") == once
+
+
+def test_a_pool_that_is_no_more_on_disk_is_stored_again(world: Journal) -> None:
+    pools = tuple(map(pool, range(3)))
+
+    def fails_late() -> None:
+        with world.together():
+            world.blobs.store(_history(pools))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails_late()
+    kept = world.blobs.store(_history(pools))
+    assert world.blobs.load(History, kept) == _history(pools)
+    world.ticks.prune(Timestamp(2**40))  # no tick refers to it
+    assert rows(world, "blobs") == 0
+    assert world.blobs.load(History, world.blobs.store(_history(pools))) == _history(pools)
+
+
+def test_more_pools_than_are_remembered_are_stored_as_well(world: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blobs, "_LASTING_KEPT", 3)
+    for at in range(3):
+        block = _history(tuple(map(pool, range(at, at + 8))))
+        key = world.blobs.store(block)
+        assert key == KNOWING.content_hash(block)
+        assert world.blobs.load(History, key) == block
+
+
+def test_what_looks_like_a_reference_is_text(world: Journal) -> None:
+    named = scene.mandate(name='{"#":"0x' + "ab" * 32 + '"}')
+    key = world.blobs.store(named)
+    assert key == KNOWING.content_hash(named)
+    assert world.blobs.load(Mandate, key) == named

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from keeper.model import Question, Token, Vault, Venue
 from keeper.protocols import aave_v3, uniswap_v2, uniswap_v3, uniswap_v3_past
@@ -11,13 +11,19 @@ from keeper.vaults import basket, leverage, range_vault
 from keeper.vaults.facts import VaultFacts
 
 
+class Observe(Protocol):
+    """Asks a pool, by its facts, for what it is; `was`, as it was last seen, says how much there is to read."""
+
+    def __call__(self, facts: Any, was: Any = None, /) -> Question[Venue]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class VenueAdapter:
     """How to learn what never changes about a pool, and then what it is in a block."""
 
     name: str
     facts: Callable[[Address], Question[Any]]
-    observe: Callable[[Any], Question[Venue]]
+    observe: Observe
     stale: Callable[[Any, Any], bool]
     """Whether the facts should be asked for again, given the pool as last observed."""
     topic: Hash

@@ -1,12 +1,16 @@
-"""Questions in, answers out: all their reads in one `eth_call` against one block, named by its hash."""
+"""Questions in, answers out: all their reads in one `eth_call` against one block, named by its hash.
+
+What one call cannot hold goes in several at once, all against that block.
+"""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from keeper.chain.node import Node, RpcError, data
 from keeper.errors import BadInput, Retry
-from keeper.model import Failed, Question, Read
+from keeper.model import READ_GAS, Failed, Question, Read
 from keeper.units import Address, Hash
 
 READ_SELECTOR = bytes.fromhex("762eaab3")
@@ -16,6 +20,8 @@ MAX_CALLDATA_BYTES = 400_000
 """Above either, the reads go in several calls; below, always in one. Common request limits are 500 kB and more."""
 CALL_GAS = 50_000_000
 """Gas offered to the call: what geth allows an eth_call unless told otherwise."""
+BATCH_GAS = CALL_GAS // 2
+"""What the reads of one call may be thought to need. A node executes one call after itself, several at once."""
 
 _WORD = 32
 
@@ -39,10 +45,13 @@ def ask(node: Node, questions: Sequence[Question[Any]], block_hash: Hash, lens: 
     not answer or no longer has the block, BadInput when it cannot answer such a call at all.
     """
     reads = distinct(questions)
-    returned: list[tuple[bool, bytes]] = []
-    for batch in batches(reads):
-        returned += _call(node, batch, block_hash, lens)
-    return answers(questions, reads, returned)
+    parts = list(batches(reads))
+    if len(parts) < 2:
+        returned = [_returned(node, part, block_hash, lens) for part in parts]
+    else:
+        with ThreadPoolExecutor(len(parts), "read") as pool:
+            returned = list(pool.map(lambda part: _returned(node, part, block_hash, lens), parts))
+    return answers(questions, reads, [one for part in returned for one in part])
 
 
 def has_code(node: Node, address: Address, block_hash: Hash) -> bool:
@@ -60,14 +69,17 @@ def distinct(questions: Sequence[Question[Any]]) -> list[Read]:
 
 
 def batches(reads: Sequence[Read]) -> Iterator[Sequence[Read]]:
-    """`reads` in order, in as few calls as the limits allow."""
-    start = size = 0
+    """`reads` in order, in as few calls as the limits allow, each of about the same gas."""
+    start = size = gas = 0
+    needed = sum(read.gas for read in reads)
+    most = needed / max(1, -(-needed // BATCH_GAS))
     for end, read in enumerate(reads):
         weight = len(read.calldata) + 5 * _WORD
-        if end > start and (end - start == MAX_READS or size + weight > MAX_CALLDATA_BYTES):
+        full = end - start == MAX_READS or size + weight > MAX_CALLDATA_BYTES or gas + read.gas / 2 > most
+        if end > start and full:
             yield reads[start:end]
-            start, size = end, 0
-        size += weight
+            start, size, gas = end, 0, 0
+        size, gas = size + weight, gas + read.gas
     if start < len(reads):
         yield reads[start:]
 
@@ -130,13 +142,32 @@ def decode(returned: bytes, count: int) -> list[tuple[bool, bytes]]:
     return results
 
 
+def _returned(node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens) -> list[tuple[bool, bytes]]:
+    """What each read returned; those that no gas was left for are asked again, in calls of ever fewer.
+
+    A read that runs out of gas takes it from those after it, or ends the whole call.
+    """
+    try:
+        found = _call(node, reads, block_hash, lens)
+    except RpcError as error:
+        if len(reads) == 1 or not _out_of_gas(error):
+            raise explained(error, block_hash) from error
+        found = [(False, b"")] * len(reads)
+    starved = [k for k, (ok, returned) in enumerate(found) if not ok and not returned]
+    if not starved or len(reads) == 1 or not any(read.gas > READ_GAS for read in reads):
+        return found  # nothing that could have taken the gas of the rest
+    parts = [starved] if len(starved) < len(reads) else [starved[::2], starved[1::2]]
+    for part in parts:
+        for k, again in zip(part, _returned(node, [reads[k] for k in part], block_hash, lens), strict=True):
+            found[k] = again
+    return found
+
+
 def _call(node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens) -> list[tuple[bool, bytes]]:
+    """Raises RpcError, besides what `ask` does."""
     call = {"to": lens.address, "data": "0x" + encode(reads).hex(), "gas": hex(CALL_GAS)}
     at = {"blockHash": block_hash, "requireCanonical": True}
-    try:
-        returned = node.call("eth_call", [call, at, lens.override()], data)
-    except RpcError as error:
-        raise explained(error, block_hash) from error
+    returned = node.call("eth_call", [call, at, lens.override()], data)
     if not returned:
         raise BadInput(_NO_OVERRIDE.format(host=node.name))
     try:
@@ -152,6 +183,10 @@ _NO_OVERRIDE = (
 _NO_BLOCK = ("not found", "not currently canonical", "unknown block", "non-canonical", "nonexistent")
 _NO_STATE = ("missing trie node", "state not available", "state unavailable", "historical state", "pruned", "archive")
 _BAD_PARAMS = -32602
+
+
+def _out_of_gas(error: RpcError) -> bool:
+    return "outofgas" in error.message.lower().replace(" ", "")
 
 
 def explained(error: RpcError, block_hash: Hash) -> Retry | BadInput:

@@ -100,7 +100,7 @@ from keeper.model.policy import (
     Settle,
     Threshold,
 )
-from keeper.model.reading import Failed, Question, Read
+from keeper.model.reading import READ_GAS, Failed, Question, Read
 from keeper.model.vault import (
     Candles,
     Drift,
@@ -122,6 +122,7 @@ __all__ = [
     "MAX_LEGS",
     "MAX_OPEN",
     "MOVES",
+    "READ_GAS",
     "UNRESOLVED",
     "UNSETTLED",
     "Allowed",

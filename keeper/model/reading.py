@@ -16,13 +16,21 @@ class Failed:
     reason: str
 
 
+READ_GAS = 10_000
+"""Of a view call that reads a few words of storage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One view call. `decode` gets the returned bytes and raises ValueError when they are not what it expects."""
+    """One view call. `decode` gets the returned bytes and raises ValueError when they are not what it expects.
+
+    `gas` is about what it needs, for whoever puts many into one request.
+    """
 
     target: Address
     calldata: bytes
     decode: Callable[[bytes], Any]
+    gas: int = READ_GAS
 
 
 @dataclass(frozen=True, slots=True)

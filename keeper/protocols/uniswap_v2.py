@@ -172,7 +172,7 @@ def facts(pool: Address) -> Question[UniswapV2Facts]:
     return Question(reads, build)
 
 
-def observe(facts: UniswapV2Facts) -> Question[UniswapV2Pair]:
+def observe(facts: UniswapV2Facts, was: UniswapV2Pair | None = None) -> Question[UniswapV2Pair]:
     """Asks a known pair for its reserves. The answer raises errors.Retry when the read failed."""
 
     def build(answers: Sequence[Any]) -> UniswapV2Pair:

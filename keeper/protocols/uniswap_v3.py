@@ -293,8 +293,11 @@ def facts(pool: Address) -> Question[UniswapV3Facts]:
     return Question(reads, build)
 
 
-def observe(facts: UniswapV3Facts) -> Question[UniswapV3Pool]:
-    """Asks a known pool for its price, liquidity and ticks. The answer raises errors.Retry when a read failed."""
+def observe(facts: UniswapV3Facts, was: UniswapV3Pool | None = None) -> Question[UniswapV3Pool]:
+    """Asks a known pool for its price, liquidity and ticks, about as many as there were.
+
+    The answer raises errors.Retry when a read failed.
+    """
 
     def build(answers: Sequence[Any]) -> UniswapV3Pool:
         (sqrt_x96, tick, *_), liquidity, ticks = wire.answered(answers, f"the Uniswap V3 pool {facts.pool}")
@@ -314,7 +317,7 @@ def observe(facts: UniswapV3Facts) -> Question[UniswapV3Pool]:
     reads = (
         _slot0(facts.pool),
         Read(facts.pool, wire.calldata("liquidity()"), wire.uint),
-        lens.ticks(facts.pool, facts.word_from, facts.word_to),
+        lens.ticks(facts.pool, facts.word_from, facts.word_to, len(was.ticks) if was is not None else 0),
     )
     return Question(reads, build)
 

@@ -106,13 +106,13 @@ class Keeper:
         head = self.node.head()
         self._require_forward(head)
         try:
-            snapshot = take(self.node, self.bound, head)
+            snapshot = take(self.node, self.bound, head, self._last)
             fits = not outdated(self.bound, self._last, snapshot)
         except Retry:
             fits = False
         if not fits:
             self.bound = bind(self.node, self.config)
-            snapshot = take(self.node, self.bound, self.node.head())
+            snapshot = take(self.node, self.bound, self.node.head(), self._last)
         self._last, self._others = snapshot, self.node.others()
         return snapshot
 

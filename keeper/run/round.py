@@ -90,7 +90,7 @@ def agrees(other: Node, bound: Bound, snapshot: Snapshot) -> bool:
     asked: tuple[Callable[[], Head | None], ...] = (lambda: other.block_at(snapshot.head.number), other.head)
     with ThreadPoolExecutor(len(asked)) as pool:
         seen, latest = (at_once(pool)(question) for question in asked)
-        same = _is_part(take(other, bound, snapshot.head), snapshot)
+        same = _is_part(take(other, bound, snapshot.head, snapshot), snapshot)
         at_height, ahead = seen(), latest()
     same_block = at_height is not None and at_height.hash == snapshot.head.hash
     return same and same_block and ahead is not None and ahead.number <= snapshot.head.number + MAX_LAG

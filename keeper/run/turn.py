@@ -196,7 +196,7 @@ class Turn:
             if head.hash == seen.hash:
                 return False
             seen = head
-            snapshot = take(keeper.node, keeper.bound, head)
+            snapshot = take(keeper.node, keeper.bound, head, keeper._last)
             return any(vault.urgent(snapshot) for vault in snapshot.vaults)
 
         return needed

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from keeper.chain.node import Node, data
 from keeper.chain.observe import (
+    BATCH_GAS,
+    CALL_GAS,
     MAX_CALLDATA_BYTES,
     MAX_READS,
     READ_SELECTOR,
@@ -23,7 +25,7 @@ from keeper.chain.observe import (
     has_code,
 )
 from keeper.errors import BadInput, Retry
-from keeper.model import Failed, Question, Read
+from keeper.model import READ_GAS, Failed, Question, Read
 from keeper.units import Address, Hash
 
 from .conftest import ANVIL_CHAIN, Behave, Liar, reply, result
@@ -31,10 +33,12 @@ from .conftest import ANVIL_CHAIN, Behave, Liar, reply, result
 ECHO = Address("0x" + "ec" * 20)
 REVERTS = Address("0x" + "ee" * 20)
 CLOCK = Address("0x" + "cc" * 20)
+SPENDS = Address("0x" + "55" * 20)
 CODE = {
     ECHO: "0x365f5f37365ff3",  # returns its calldata
     REVERTS: "0x365f5f37365ffd",  # reverts with its calldata
     CLOCK: "0x425f5260205ff3",  # returns block.timestamp
+    SPENDS: "0x5f355b600190038060025760205ff3",  # counts down from its calldata, then returns a word
 }
 NOWHERE = Address("0x" + "99" * 20)
 
@@ -154,6 +158,42 @@ def test_every_read_answers_as_if_asked_alone(node: Node, block: Hash, lens: Len
         else:
             call = {"to": target, "data": "0x" + calldata.hex()}
             assert answer == node.call("eth_call", [call, "latest"], data)
+
+
+TURN_GAS = 26
+"""Of one turn of SPENDS."""
+
+
+def _spending(gas: int, told: int | None = None) -> Read:
+    """A read that needs about `gas`, and says that it needs `told`."""
+    return Read(SPENDS, _word(gas // TURN_GAS), len, gas if told is None else told)
+
+
+def test_reads_are_shared_out_by_the_gas_they_need(node: Node, block: Hash, lens: Lens) -> None:
+    few = [Read(ECHO, bytes([n]), bytes) for n in range(50)]
+    asked = [*few, _spending(11 * 10**6), _spending(12 * 10**6), _spending(13 * 10**6)]
+    split = list(batches(asked))
+    assert [len(batch) for batch in split] == [52, 1]
+    assert max(sum(read.gas for read in batch) for batch in split) < BATCH_GAS
+    node.check_chain_id()
+    before = node.requests
+    (answers,) = ask(node, [Question(tuple(asked), list)], block, lens)
+    assert node.requests == before + 2
+    assert answers == [*(bytes([n]) for n in range(50)), 32, 32, 32]
+
+
+def test_reads_that_need_more_than_they_say_are_asked_again(node: Node, block: Hash, lens: Lens) -> None:
+    heavy = [_spending(each * 10**6, READ_GAS + 1) for each in (20, 21, 22)]
+    asked = [Read(ECHO, b"first", bytes), *heavy, Read(ECHO, b"last", bytes)]
+    assert len(list(batches(asked))) == 1
+    (answers,) = ask(node, [Question(tuple(asked), list)], block, lens)
+    assert answers == [b"first", 32, 32, 32, b"last"]
+
+
+def test_what_no_call_has_the_gas_for_fails_alone(node: Node, block: Hash, lens: Lens) -> None:
+    asked = (_spending(CALL_GAS + 10**6), _spending(10**6), Read(ECHO, b"last", bytes))
+    (answers,) = ask(node, [Question(asked, list)], block, lens)
+    assert answers == [Failed(f"{SPENDS} reverted with no data"), 32, b"last"]
 
 
 def test_the_read_is_pinned_to_the_block(node: Node, block: Hash, lens: Lens) -> None:

@@ -2,8 +2,8 @@
 
 The chain is the local world with more of everything in it (`latency_parts.crowd`), and no fork of it, which would ask
 another node now and then for what it has not seen yet. Each sample is a day later and another price of ether and
-bitcoin: the keeper ticks live, with a quorum of two providers (two proxies of one anvil, each answering 30 ms after it
-was asked), and every transaction it signs is timed from the answer that told of its block's head to the signed and
+bitcoin: the keeper ticks live, with a quorum of two providers (two ways to one anvil, each 15 ms long in either
+direction), and every transaction it signs is timed from the answer that told of its block's head to the signed and
 verified bytes; then it is sent and mined. After an action the pools are read anew, so that a tick may sign several
 times, each from a head of its own; the binding anew that an own action makes needed ends before that head is asked for,
 and is not in the figures. What the one anvil needs to execute a read of 100 pools is; a read alone is printed beside
@@ -11,20 +11,17 @@ them.
 """
 
 import argparse
-import multiprocessing
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from eth_account import Account
 from latency_parts.crowd import crowded
-from reading import ROUND_TRIP_S, Proxy
+from latency_parts.relay import away
+from reading import ROUND_TRIP_S
 
 from keeper.chain.signer import Signer
 from keeper.config import parse
@@ -54,25 +51,6 @@ class Clocked(Signer):
         signed = super().sign(transaction)
         self.taken.append(time.perf_counter() - self.seen)
         return signed
-
-
-@contextmanager
-def away(url: str) -> Iterator[str]:
-    """A proxy in a process of its own: it must not take turns with the keeper's threads."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=relay, args=(url, theirs), daemon=True)
-    process.start()
-    try:
-        yield ours.recv()
-    finally:
-        process.terminate()
-        process.join()
-
-
-def relay(url: str, told: Connection) -> None:
-    with Proxy(url) as proxy:
-        told.send(proxy.url)
-        proxy.serve_forever()
 
 
 def watch(keeper: Keeper, clock: Clocked) -> None:
@@ -179,9 +157,9 @@ def main() -> int:
         running = crowded(world)
         rpc.request(running.url, "anvil_setBalance", WORLD_KEEPER_ADDRESS, hex(KEEPER_WEI))
         market.refresh_feeds(running)
-        with away(running.url) as first, away(running.url) as second:
+        with away(running.url, 2, ROUND_TRIP_S) as providers:
             clock = Clocked()
-            config = parse(settings(running, [first, second]), Path(folder) / "keeper.toml", {})
+            config = parse(settings(running, providers), Path(folder) / "keeper.toml", {})
             with open_keeper(config, clock) as keeper:
                 watch(keeper, clock)
                 found = measure(running, keeper, clock, asked.count)

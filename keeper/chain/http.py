@@ -12,14 +12,16 @@ import ssl
 import time
 from collections import deque
 from contextlib import suppress
-from threading import Timer
+from functools import partial
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from keeper.chain.deadlines import Deadlines
 from keeper.errors import BadInput, Retry
 
 MAX_ANSWER_BYTES = 5_000_000
 """K-31: no answer the keeper asks for comes near it."""
 _CHUNK = 1 << 16
+_DEADLINES = Deadlines()
 
 
 class TooManyRequests(Retry):
@@ -84,16 +86,14 @@ class Endpoint:
         """One request on `connection`, which is kept for the next one when the answer ended well."""
         late = Retry(f"{self.name} did not answer within {timeout:.3g} s; try again, or name another provider")
         kept = False
-        watchdog = Timer(max(deadline - time.monotonic(), 0.0), _hang_up, (connection,))
-        watchdog.daemon = True
-        watchdog.start()
         try:
-            if connection.sock is None:
-                connection.timeout = max(deadline - time.monotonic(), 0.001)
-                connection.connect()
-            connection.request("POST", self._target, body, self._headers)
-            with connection.getresponse() as response:
-                answer = self._read(response)
+            with _DEADLINES.unless_over(deadline, partial(_hang_up, connection)):
+                if connection.sock is None:
+                    connection.timeout = max(deadline - time.monotonic(), 0.001)
+                    connection.connect()
+                connection.request("POST", self._target, body, self._headers)
+                with connection.getresponse() as response:
+                    answer = self._read(response)
             if time.monotonic() >= deadline:  # hanging up looks like the end of a header or of a body without a length
                 raise late
             kept = not response.will_close
@@ -106,7 +106,6 @@ class Endpoint:
                 raise late from error
             raise Retry(f"{self.name} could not be reached ({_words(error)}); check the URL and the network") from error
         finally:
-            watchdog.cancel()
             if kept:
                 self._idle.append(connection)
             else:

@@ -70,16 +70,15 @@ def distinct(questions: Sequence[Question[Any]]) -> list[Read]:
 
 def batches(reads: Sequence[Read]) -> Iterator[Sequence[Read]]:
     """`reads` in order, in as few calls as the limits allow, each of about the same gas."""
-    start = size = gas = 0
     needed = sum(read.gas for read in reads)
-    most = needed / max(1, -(-needed // BATCH_GAS))
+    most = -(-needed // max(1, -(-needed // BATCH_GAS))) or 1
+    start = size = gas = shares = 0
     for end, read in enumerate(reads):
-        weight = len(read.calldata) + 5 * _WORD
-        full = end - start == MAX_READS or size + weight > MAX_CALLDATA_BYTES or gas + read.gas / 2 > most
-        if end > start and full:
+        weight, share = len(read.calldata) + 5 * _WORD, (gas + read.gas // 2) // most
+        if end > start and (end - start == MAX_READS or size + weight > MAX_CALLDATA_BYTES or share > shares):
             yield reads[start:end]
-            start, size, gas = end, 0, 0
-        size, gas = size + weight, gas + read.gas
+            start, size = end, 0
+        size, gas, shares = size + weight, gas + read.gas, share
     if start < len(reads):
         yield reads[start:]
 

@@ -144,8 +144,9 @@ class Keeper:
     def tick(self, live: bool = False, allowed: Allowed = "everything") -> tuple[Report, ...]:
         """Every vault at the latest block, recorded. `live` signs, sends and follows what was cleared and is `allowed`.
 
-        Rescues come first, then vaults with a health factor. After an action, which moved the pools, the rest is looked
-        at anew; while one is still open, nothing but a rescue is signed. Raises BadInput when live without a signer.
+        Rescues come first, then vaults with a health factor; of those alike who is furthest off its mandate. After an
+        action, which moved the pools, the rest is looked at anew; while one is still open, nothing but a rescue is
+        signed. Raises BadInput when live without a signer.
         """
         reports = Turn(self, live, allowed).run()
         if self._last is not None:

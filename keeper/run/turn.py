@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from keeper.errors import BadInput
+from keeper.errors import BadInput, Refusal, Unquotable
 from keeper.model import (
     UNRESOLVED,
     Allowed,
@@ -19,6 +19,7 @@ from keeper.model import (
     Head,
     HealthGoal,
     LevelSeries,
+    Mandate,
     Outcome,
     Reason,
     Refused,
@@ -202,11 +203,12 @@ class Turn:
         return needed
 
     def _ordered(self, snapshot: Snapshot) -> list[str]:
-        """Rescues first, then vaults with a health factor."""
+        """Rescues first, then vaults with a health factor; of vaults alike who is furthest off its mandate."""
 
-        def rank(name: str) -> tuple[bool, bool]:
+        def rank(name: str) -> tuple[bool, bool, float]:
             mandate = self._keeper.mandate(name)
-            return not snapshot.vault(mandate.vault).urgent(snapshot), not isinstance(mandate.goal, HealthGoal)
+            vault = snapshot.vault(mandate.vault)
+            return not vault.urgent(snapshot), not isinstance(mandate.goal, HealthGoal), -_distance(snapshot, mandate)
 
         return sorted(self._waiting, key=rank)
 
@@ -215,6 +217,14 @@ class Turn:
         acted = {one.name for one in self._reports if one.outcome is not None}
         levered = (m.name for m in self._keeper.bound.mandates if isinstance(m.goal, HealthGoal))
         return [name for name in levered if name not in acted and name not in self._waiting]
+
+
+def _distance(snapshot: Snapshot, mandate: Mandate) -> float:
+    """How far a vault is off its mandate, in bands; 0.0 where that cannot be said, which its decision will tell."""
+    try:
+        return snapshot.vault(mandate.vault).drift(snapshot, mandate).distance
+    except (Refusal, Unquotable, ArithmeticError, LookupError, ValueError):
+        return 0.0
 
 
 @contextmanager

@@ -66,8 +66,15 @@ def test_housekeeping_leaves_gas_for_three_rescues(keeper: Keeper, fallen: Runni
     assert keeper.tick(live=True)[0].outcome is not None
 
 
-def test_the_health_factor_comes_first(keeper: Keeper) -> None:
-    assert [r.name for r in keeper.tick()] == ["lever", "core", "range"]
+def test_the_health_factor_comes_first_then_who_is_furthest_off(fallen: RunningWorld, tmp_path: Path) -> None:
+    for band, order in ((0.005, ["lever", "core", "range"]), (0.03, ["lever", "range", "core"])):
+        with open_keeper(config(fallen, tmp_path / str(band), band=band)) as keeper:
+            reports = keeper.tick()
+            assert [r.name for r in reports] == order
+            core, ranged = (next(r for r in reports if r.name == name).decision.drift for name in ("core", "range"))
+            assert core is not None
+            assert ranged is not None
+            assert (core.distance > ranged.distance) == (band == 0.005)
 
 
 def test_without_live_nothing_is_sent(keeper: Keeper, fallen: RunningWorld) -> None:

@@ -10,7 +10,7 @@ from keeper.plan.route import Market, Order, Trades, route
 from keeper.plan.routing.gas import Pools
 from keeper.units import Address
 
-_SHRINKS = 4
+_SHRINKS = 8
 _SHRINK_MARGIN = 0.999
 
 
@@ -46,7 +46,7 @@ def attempt(
     name: str,
     market: Market,
     limits: Sizes,
-    used: tuple[Pools, ...] = (),
+    used: Pools = (),
 ) -> Tried:
     """Trade to the weights `wanted`; less when the legs, both of a two-hop sale, would exceed the turnover limit.
 
@@ -83,7 +83,7 @@ def _trade(
     moves: dict[Address, float],
     market: Market,
     limits: Sizes,
-    used: tuple[Pools, ...],
+    used: Pools,
 ) -> Trades:
     """All surpluses for all shortages at once; where the pools cannot, the most valuable of them without one token.
 

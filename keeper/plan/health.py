@@ -42,7 +42,7 @@ def plan_health(
         try:
             if within is bounds and any(t.limited for t in trials) and wanted(problem, target, 0.0) >= bounds.turnover:
                 return  # it would be the same
-            used = trials[0].trades.used[:-1] if trials else ()  # what is traded is always searched for anew
+            used = trials[0].trades.used if trials else ()
             found = attempt(problem, target, name, market, within, used, trials)
             if bounds.rescue is None and found.limited:
                 found = _named(problem, found, limited if within is bounds else "the least leg")

@@ -84,7 +84,7 @@ def attempt(
     name: str,
     market: Market,
     bounds: Bounds,
-    used: tuple[Pools, ...] = (),
+    used: Pools = (),
     before: Sequence[Tried] = (),
 ) -> Tried:
     """Trade to the health factor `target`, or as far towards it as `bounds` let be sold.
@@ -145,9 +145,7 @@ def _gained(problem: HealthProblem, tried: Tried, lever: bool) -> float:
     return tried.collateral - collateral if lever else debt - tried.debt
 
 
-def _lever(
-    problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds, used: tuple[Pools, ...]
-) -> Tried:
+def _lever(problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds, used: Pools) -> Tried:
     collateral, debt = values(problem)
     supplied = problem.collateral_raw * problem.collateral_price
     amount = int(value / problem.debt_price)
@@ -165,9 +163,7 @@ def _lever(
     )
 
 
-def _delever(
-    problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds, used: tuple[Pools, ...]
-) -> Tried:
+def _delever(problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds, used: Pools) -> Tried:
     collateral, debt = values(problem)
     supplied = problem.collateral_raw * problem.collateral_price
     amount = int(value / problem.collateral_price)

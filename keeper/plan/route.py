@@ -1,16 +1,14 @@
 """Amounts to sell and tokens to buy in, ordered legs with their exact fills out, over all pools at once."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from keeper.errors import Unquotable
 from keeper.model import MAX_LEGS, Cost, Fill, Leg
-from keeper.plan.dispose import Hop, dispose, in_order
+from keeper.plan.dispose import Hop, dispose
 from keeper.plan.market import Graph, Market, opener
-from keeper.plan.routing.gas import Pools, solve_with_gas, value
+from keeper.plan.routing.gas import Pools, loosely, solve_with_gas, value
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.network import Network
 from keeper.plan.routing.solve import Flows, demand_of
@@ -21,14 +19,12 @@ __all__ = ["Capped", "Market", "Order", "Trades", "opener", "route"]
 
 _DUST = 1e-9
 """A trade under this share of what is demanded is rounding."""
-
-
 _ROOM = (0.9999, 0.99, 0.9)
 """Shares of the caps to solve within, the next where whole units and quotes left a leg over one."""
-
-
 _TURNS = 4
 """Rounds in which the order of two tokens is turned."""
+_LAST = 1e3
+"""Above every rank that is a ratio of prices."""
 
 
 class Capped(Unquotable):
@@ -55,13 +51,13 @@ class Order:
 class Trades:
     """Legs in order, what each did, and the cost.
 
-    `used` are the pools, first of those at rest, then as they stand: to start a similar order from.
+    `used` are the pools, to start a similar order from.
     """
 
     legs: tuple[Leg, ...]
     fills: tuple[Fill, ...]
     cost: Cost
-    used: tuple[Pools, ...] = ()
+    used: Pools = ()
 
     def net(self, token: Address) -> int:
         """Raw units received less those paid."""
@@ -69,7 +65,7 @@ class Trades:
         return received - sum(f.amount_in for f in self.fills if f.token_in == token)
 
 
-def route(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...] = ()) -> Trades:
+def route(market: Market, order: Order, base_gas: int, used: Pools = ()) -> Trades:
     """The trades that cost least, gas included: fees, impact and the pools' prices against the oracle's.
 
     The float optimum proposes, exact quotes dispose. Pools too far from the oracle are passed over where the others can
@@ -86,7 +82,7 @@ def route(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...] =
     return _capped(replace(market, max_deviation=None), order, base_gas, used)
 
 
-def _capped(market: Market, order: Order, base_gas: int, used: tuple[Pools, ...]) -> Trades:
+def _capped(market: Market, order: Order, base_gas: int, used: Pools) -> Trades:
     """As `route`, through the pools that the market's deviation lets be used, and no others."""
     found = market.graph
     if found is None:
@@ -123,62 +119,59 @@ def _over(market: Market, trades: Trades) -> tuple[Address, float, float] | None
     return max(over, key=lambda one: one[1] / one[2]) if over else None
 
 
-def _route(market: Market, found: Graph, order: Order, base_gas: int, used: tuple[Pools, ...]) -> Trades:
-    resting = _flows(found.rest, found.prices, order, used[:1])
-    ways = [(found.rest, resting)]
-    if found.raw is not None:
-        ranks = _ranks(found.rest, resting, order)
-        ways = _as_it_stands(found.raw, order, ranks, resting, used[1:2]) + ways
+def _route(market: Market, found: Graph, order: Order, base_gas: int, used: Pools) -> Trades:
     refusals = []
-    for net, flows in ways:
+    for net, flows in _ways(found, order, used):
         try:
             legs, fills = dispose(market, _hops(net, flows), order.sells, order.held)
         except Unquotable as error:
             refusals.append(error)
             continue
-        through = (resting.active,) if found.raw is None else (resting.active, flows.active)
-        return Trades(legs, fills, market.cost(fills, base_gas), through)
+        return Trades(legs, fills, market.cost(fills, base_gas), flows.active)
     raise refusals[-1]
 
 
-def _as_it_stands(
-    raw: Network, order: Order, ranks: Floats, resting: Flows, used: tuple[Pools, ...]
-) -> list[tuple[Network, Flows]]:
-    """Flows through the pools as they are, not at rest, the cheapest first: freely chosen, and through those used then.
+def _ways(found: Graph, order: Order, used: Pools) -> Iterator[tuple[Network, Flows]]:
+    """Networks with flows through them, the cheapest first: as the pools stand, then at rest."""
+    if found.raw is not None:
+        loose = loosely(found.rest, *_demand(found.rest, order), found.prices)
+        yield from _as_it_stands(found.raw, order, _ranks(found, loose, order), loose.prices, used)
+    yield found.rest, _flows(found.rest, found.prices, order, used)
 
-    The second costs a single solve, and the choice of pools may have been luckier there; it is left out where the first
-    uses the same. Then, while a pool that the order of tokens forbids would gain, in other orders than they flow in at
-    rest, from the best one on; and last with no order between the tokens sold and bought, which is payable where the
-    vault holds enough of them.
+
+def _as_it_stands(
+    raw: Network, order: Order, ranks: Floats, prices: Floats, used: Pools
+) -> list[tuple[Network, Flows]]:
+    """Flows through the pools as they are, not at rest, the cheapest first: in the order of tokens that `ranks` are.
+
+    Then, while a pool that the order forbids would gain, in other orders from the best one on; and last with no order
+    between the tokens sold and bought, which is payable where the vault holds enough of them.
     """
-    net, rested = raw.one_way(ranks), (resting.active,)
-    ways = _any(net, resting.prices, order, used)
-    if used != rested and not (ways and ways[0][1].active == resting.active):
-        ways += _any(net, resting.prices, order, rested)
+    ways = _any(raw.one_way(ranks), prices, order, used)
     if not ways or order.straight:
-        return sorted(ways, key=lambda way: -value(*way))
-    best = max(ways, key=lambda way: value(*way))
+        return ways
+    best = ways[0]
     sold = [at for at, t in enumerate(raw.tokens) if t in order.sells]
     demanded = sold + [at for at, t in enumerate(raw.tokens) if t in order.buys]
     against, turned = forbidden(raw, ranks, best[1], demanded), ranks
     for _ in range(_TURNS):
         tried = []
         for other, pools in turns(turned, against, sold):
-            start = (tuple(sorted({*best[1].active, *pools})),)
-            tried += [(way, other) for way in _any(raw.one_way(other), resting.prices, order, start)]
+            start = tuple(sorted({*best[1].active, *pools}))
+            tried += [(way, other) for way in _any(raw.one_way(other), prices, order, start)]
         way, other = max(tried, key=lambda one: value(*one[0]), default=(best, turned))
         if value(*way) <= value(*best):
             break
         best, turned, against = way, other, forbidden(raw, other, way[1], demanded)
         ways.append(best)
     if turned is not ranks:
-        ways += _any(raw.one_way(turned), resting.prices, order, ())
+        ways += _any(raw.one_way(turned), prices, order, ())
     if against:
-        ways += _any(both_ways(raw, ranks, demanded), resting.prices, order, ())
+        ways += _any(both_ways(raw, ranks, demanded), prices, order, ())
     return sorted(ways, key=lambda way: -value(*way))
 
 
-def _any(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) -> list[tuple[Network, Flows]]:
+def _any(net: Network, prices: Floats, order: Order, used: Pools) -> list[tuple[Network, Flows]]:
     """The network with its flows; none where there are none."""
     try:
         return [(net, _flows(net, prices, order, used))]
@@ -186,17 +179,10 @@ def _any(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) ->
         return []
 
 
-def _flows(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) -> Flows:
+def _flows(net: Network, prices: Floats, order: Order, used: Pools) -> Flows:
     """The cheapest flows over at most MAX_LEGS pools; Unquotable where there are none."""
-    number = {token: at for at, token in enumerate(net.tokens)}
-    for token in (*order.sells, *order.buys):
-        if token not in number:
-            raise Unquotable(f"no pool on the allow-list trades {token}")
-    base = number[max(order.buys, key=lambda t: (order.buys[t] * net.values[number[t]], t))]
-    demand = demand_of(net, {t: order.buys.get(t, 0.0) - order.sells.get(t, 0) for t in (*order.sells, *order.buys)})
-    demand[base] = 0.0
-    start = used[0] if used else None
-    flows = solve_with_gas(net, demand, base, MAX_LEGS, prices, start=start, least=order.min_trade)
+    demand, base = _demand(net, order)
+    flows = solve_with_gas(net, demand, base, MAX_LEGS, prices, start=used or None, least=order.min_trade)
     if not flows.solved:
         raise Unquotable(_why(net, order))
     if len(flows.active) > MAX_LEGS:
@@ -204,12 +190,29 @@ def _flows(net: Network, prices: Floats, order: Order, used: tuple[Pools, ...]) 
     return flows
 
 
-def _ranks(net: Network, flows: Flows, order: Order) -> Floats:
-    """A rank a token, rising along every trade: tokens passed over follow those sold, tokens only bought come last."""
-    ranked = in_order(_hops(net, flows), {})
-    after = max((ranked.index(t) for t in order.sells if t in ranked), default=0) + 0.5
-    rank = {t: float(ranked.index(t)) if t in ranked else len(ranked) if t in order.buys else after for t in net.tokens}
-    return np.array([rank[t] for t in net.tokens])
+def _demand(net: Network, order: Order) -> tuple[Floats, int]:
+    """What the kernel is to meet, and the token that takes what is left. Raises Unquotable where no pool trades one."""
+    number = {token: at for at, token in enumerate(net.tokens)}
+    for token in (*order.sells, *order.buys):
+        if token not in number:
+            raise Unquotable(f"no pool on the allow-list trades {token}")
+    base = number[max(order.buys, key=lambda t: (order.buys[t] * net.values[number[t]], t))]
+    demand = demand_of(net, {t: order.buys.get(t, 0.0) - order.sells.get(t, 0) for t in (*order.sells, *order.buys)})
+    demand[base] = 0.0
+    return demand, base
+
+
+def _ranks(found: Graph, loose: Flows, order: Order) -> Floats:
+    """A rank a token: how many times its price at rest it costs in the flows; tokens only bought come last.
+
+    It rises along every trade at rest: a pool trades where the prices are further apart than its own and its fee, and
+    at rest its own is within its fee of theirs.
+    """
+    ranks = loose.prices / found.prices
+    for at, token in enumerate(found.rest.tokens):
+        if token in order.buys and token not in order.sells:
+            ranks[at] += _LAST
+    return ranks
 
 
 def _hops(net: Network, flows: Flows) -> list[Hop]:

@@ -1,11 +1,13 @@
 """A network and a demand in, the trades that are cheapest once every pool touched costs its gas out."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from keeper.plan.routing.compiled import compiled, entries
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.network import Network, constant_product
-from keeper.plan.routing.prune import Task
+from keeper.plan.routing.prune import LEAST_KEPT, Task
 from keeper.plan.routing.solve import (
     ITERATIONS,
     RADIUS,
@@ -15,6 +17,7 @@ from keeper.plan.routing.solve import (
     flows_of,
     offers,
     settle,
+    solve,
     worth_of,
 )
 
@@ -53,6 +56,17 @@ def solve_with_gas(
     task = Task(network.edges, network.fixed, demand, base, most, least, TOLERANCE * worth, RADIUS, ITERATIONS)
     entries(size).cheapest(nu, allowed, begin, task, *found)
     return flows_of(nu, worth, found)
+
+
+def loosely(network: Network, demand: Floats, base: int, prices: Floats) -> Flows:
+    """As `solve`, where each pool's gas is a fee on the whole value sold: one solve, over more pools than are worth it.
+
+    No pool sees more than that value, so the fee is nowhere above the gas. Starts from `prices`.
+    """
+    sold = -float(demand[demand < 0.0].sum()) or worth_of(network, demand, base)
+    share = np.maximum(LEAST_KEPT, 1.0 - network.fixed / sold)
+    dearer = replace(network, keep=network.keep * share, lead=network.lead * np.repeat(share, 2))
+    return solve(dearer, demand, base, prices)
 
 
 def warm_up() -> None:

@@ -28,7 +28,7 @@ _FORBIDDEN = 6
 _ROUNDS = 8
 _NEIGHBOURS = 24
 """Bound the local search at the end."""
-_LEAST_KEPT = 1e-2
+LEAST_KEPT = 1e-2
 """What a pool keeps at least once its gas counts as a fee."""
 _GOOD = 100.0
 """Times the solver's goal: a residual beyond it is no solution."""
@@ -254,7 +254,7 @@ def spread(task: Task, allowed: Flags, prices: Floats, found: Found) -> None:
     pairs, keep, lead, first, last, steps = task.edges
     kept, led = keep.copy(), lead.copy()
     for i in range(keep.size):
-        share = max(_LEAST_KEPT, 1.0 - task.fixed[i] / worth)
+        share = max(LEAST_KEPT, 1.0 - task.fixed[i] / worth)
         kept[i] *= share
         led[2 * i] *= share
         led[2 * i + 1] *= share

@@ -59,6 +59,8 @@ class Turn:
         """By the number of the report."""
         self._past: list[tuple[int, Sequence[Observed], Sequence[LevelSeries]]] = []
         """What blocks added to it and is not recorded yet, with their chain's id."""
+        self._numbered = False
+        """Whether the journal knew the nonce of this key before the last head."""
         self._written: list[int] | None = None
         """The reports in the transaction that is under way."""
 
@@ -78,7 +80,7 @@ class Turn:
         while self._waiting:
             watch = Stopwatch()
             if snapshot is None:
-                states = self._remembered()
+                states, self._numbered = self._remembered(), self._known()
                 with watch.lap("read"):
                     snapshot = keeper.observe()
                 with watch.lap("believe"):
@@ -103,7 +105,7 @@ class Turn:
 
                 def beside(thought: Thought) -> None:
                     if isinstance(thought.decision.verdict, Approved) and self._may(thought.decision.verdict):
-                        asked.begin(self._known())
+                        asked.begin(self._numbered)
                     recording.enter_context(self._recording())
                     record.write_values(keeper.journal, thought)
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keeper.plan.routing.gas import solve_with_gas, value
-from keeper.plan.routing.solve import solve
+from keeper.plan.routing.gas import loosely, solve_with_gas, value
+from keeper.plan.routing.solve import settle, solve
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -65,3 +65,31 @@ def test_gas_is_saved_where_there_are_many_pools(make_instance: Callable[..., An
     free, found = solve(market, instance.demand, 0), solve_with_gas(market, instance.demand, 0, 300)
     assert value(market, found) > value(market, free)
     assert len(found.active) < len(free.active) / 2
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_loosely_every_trade_goes_to_a_token_whose_price_is_raised_more(
+    make_instance: Callable[..., Any], seed: int
+) -> None:
+    """By which tokens are ordered: measured against their prices at rest, prices rise along every flow."""
+    instance = make_instance(seed, 150, 12, [0.002, 0.01, 0.03][seed % 3])
+    market, at_rest = settle(replace(instance.network, fixed=np.full(150, 1e-4)))
+    flows = loosely(market, instance.demand, 0, at_rest)
+    assert flows.solved
+    assert 5 < len(flows.active) < 150
+    risen = flows.prices / at_rest
+    for i in flows.active:
+        side = flows.side[i]
+        assert risen[market.pairs[i, side]] < risen[market.pairs[i, 1 - side]]
+
+
+def test_loosely_fewer_pools_trade_the_dearer_they_are(make_instance: Callable[..., Any]) -> None:
+    instance = make_instance(3, 150, 12, 0.01)
+    market, at_rest = settle(instance.network)
+    used = [
+        len(loosely(replace(market, fixed=np.full(150, fixed)), instance.demand, 0, at_rest).active)
+        for fixed in (0.0, 1e-4, 1e-3, 1e-2)
+    ]
+    assert used == sorted(used, reverse=True)
+    assert used[0] == len(solve(market, instance.demand, 0).active)
+    assert used[-1] < used[0]

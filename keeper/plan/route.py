@@ -28,7 +28,15 @@ _LAST = 1e3
 
 
 class Capped(Unquotable):
-    """The pools would take it, their caps do not let them."""
+    """The pools would take it, their caps do not let them: `pool` pays `times` its cap on the cheapest way.
+
+    No pool is named where rounding alone leaves no way within the caps.
+    """
+
+    def __init__(self, pool: Address | None = None, times: float = 1.0) -> None:
+        self.pool, self.times = pool, times
+        found = f": the cheapest way pays {pool} {times:.2f} times what it may be paid" if pool else ""
+        super().__init__(f"venue_limits are too narrow{found or ' for legs in whole units'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +108,8 @@ def _capped(market: Market, order: Order, base_gas: int, used: Pools) -> Trades:
     free = _capped(replace(market, caps=()), order, base_gas, ())
     over = _over(market, free)
     if over is None:  # rounding left no way within them
-        raise Capped("venue_limits are too narrow for legs in whole units")
-    times = math.ceil(over[1] / over[2] * 100.0) / 100.0
-    raise Capped(f"venue_limits are too narrow: the cheapest way pays {over[0]} {times:.2f} times what it may be paid")
+        raise Capped
+    raise Capped(over[0], math.ceil(over[1] / over[2] * 100.0) / 100.0)
 
 
 def _within(found: Graph, caps: Mapping[Address, float]) -> Graph:

@@ -15,6 +15,7 @@ from keeper.plan.infeasible.basket import narrow_band, no_trade_possible
 from keeper.plan.region import Floats, Geometry, Region, geometry, region, trimmed
 from keeper.plan.route import Capped, Market
 from keeper.plan.volatility import covariance
+from keeper.units import Address
 
 _EDGE_MARGIN = 0.98
 """A trade to the edge ends this far out, in units of the band, so that its own cost does not leave it outside."""
@@ -22,6 +23,10 @@ _LESS = (0.5, 0.1, 0.02)
 """Of the way back, where the pools cannot take all of it."""
 _BISECTIONS = 10
 """Towards the most of the way back that the caps of the pools leave."""
+_AMPLE = 1.02
+"""Of what the pools are paid without caps: whole units take a little more."""
+_ALIKE = 0.02
+"""Trades that end this near to each other, in bands, leave out none of the tokens."""
 _SAME = 1e-3
 """Weights wanted that differ by less than this share of a band are one candidate."""
 
@@ -62,7 +67,9 @@ def plan_weights(
         if not trials:
             consider(off * (1.0 - share), f"as the pools allow, {share:.3g} of the way back")
     if not trials:
-        limit = no_trade_possible(mandate, problem, off, limits, errors[0], _would_do(problem, off, market, limits))
+        do, why = _would_do(problem, off, market, limits), errors[0]
+        raised = _raised(problem, market, limits, why) if isinstance(why, Capped) else None
+        limit = no_trade_possible(mandate, problem, off, limits, why, do, raised)
         return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), (limit,)),)
     where = _region(problem, forecast, mandate, off, trials[0])
     inner = (where.settle(off), "to where waiting is best")
@@ -113,6 +120,37 @@ def _would_do(problem: WeightProblem, off: Floats, market: Market, limits: Sizes
         short, enough = (short, turnover) if made(turnover, limits.min_trade) else (turnover, enough)
         small, large = (least, large) if made(limits.turnover, least) else (small, least)
     return enough, small
+
+
+def _raised(problem: WeightProblem, market: Market, limits: Sizes, why: Capped) -> tuple[bool, float] | None:
+    """How many times its cap lets all of the trade be made, by bisection: of the pool `why` names alone, or of all.
+
+    None where neither does.
+    """
+
+    def made(caps: tuple[tuple[Address, float], ...]) -> Floats | None:
+        try:
+            return np.array(attempt(problem, problem.targets, "", replace(market, caps=caps), limits).after)
+        except Unquotable:
+            return None
+
+    whole = made(())
+
+    def goes(times: float, alone: bool) -> bool:
+        after = made(tuple((p, most if alone and p != why.pool else times * most) for p, most in market.caps))
+        if after is None or whole is None:
+            return False
+        return bool(np.all(np.abs(after - whole) <= _ALIKE * np.array(problem.bands)))
+
+    for alone in (True, False):
+        low, high = 1.0, _AMPLE * why.times
+        if not goes(high, alone):
+            continue
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2.0
+            low, high = (low, middle) if goes(middle, alone) else (middle, high)
+        return alone, high
+    return None
 
 
 def _ways(problem: WeightProblem, off: Floats, mandate: Mandate) -> list[tuple[Floats, str]]:

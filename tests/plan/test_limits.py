@@ -158,7 +158,11 @@ def test_an_order_beyond_the_caps_says_which_pool_and_how_far() -> None:
             "P-max_trade",
             "max_trade lets 2.999 of .*, under min_trade",
         ),
-        ({"venue_limits": ((WETH_USDC, 2 * 10**6), (WBTC_USDC, 10**6))}, "P-venue_limits", "raise that limit as much"),
+        (
+            {"venue_limits": ((WETH_USDC, 2 * 10**6), (WBTC_USDC, 10**6))},
+            "P-venue_limits",
+            "raise all of them [0-9.]+ times",
+        ),
     ],
 )
 def test_a_limit_that_forbids_everything_is_named(rules: dict[str, Any], code: str, says: str) -> None:
@@ -166,6 +170,32 @@ def test_a_limit_that_forbids_everything_is_named(rules: dict[str, Any], code: s
     assert isinstance(found, Refused)
     assert [r.id for r in found.reasons] == [code]
     assert re.search(says, found.reasons[0].sentence), found.reasons[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("held", "limits", "which"),
+    [
+        (basket(weth=420.0, wbtc=12.0, usdc=456_000.0), (20, 10), "all of them"),
+        (basket(weth=420.0, wbtc=12.0, usdc=456_000.0), (20, 10**6), "that limit"),
+    ],
+)
+def test_venue_limits_that_forbid_everything_say_what_they_should_be(
+    held: BasketVault, limits: tuple[int, int], which: str
+) -> None:
+    def verdict(first: float, second: float) -> Any:
+        caps = ((WETH_USDC, int(limits[0] * first * 1e6)), (WBTC_USDC, int(limits[1] * second * 1e6)))
+        return decided(held, venue_limits=caps, policy=Threshold("target"), min_trade=1_000.0).verdict
+
+    def whole(found: Any) -> bool:
+        return isinstance(found, Approved) and found.plan.reason == "back to target" and len(found.plan.legs) == 2
+
+    refused = verdict(1.0, 1.0)
+    assert isinstance(refused, Refused)
+    assert [r.id for r in refused.reasons] == ["P-venue_limits"]
+    times = number(refused.reasons[0].sentence, f"raise {which} ")
+    others = times if which == "all of them" else 1.0
+    assert whole(verdict(times, others))
+    assert not whole(verdict(times * LESS, others * LESS if others > 1.0 else 1.0))
 
 
 @pytest.mark.parametrize("wbtc", [10.0, 12.18])

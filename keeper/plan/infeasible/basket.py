@@ -18,10 +18,12 @@ def no_trade_possible(
     limits: Sizes,
     why: Unquotable,
     would_do: tuple[float, float] | None,
+    raised: tuple[bool, float] | None,
 ) -> Reason:
     """Why nothing at all can be traded; `why` is what the pools said.
 
-    `would_do` is the turnover that would let something be at this min_trade, and the min_trade at this turnover.
+    `would_do` is the turnover that would let something be at this min_trade, and the min_trade at this turnover;
+    `raised` as `words.capped` takes it.
     """
     largest = float(min(off.max(), -off.min())) * limits.wealth  # a leg is sold by one token and bought by another
     if largest < limits.min_trade:
@@ -32,7 +34,7 @@ def no_trade_possible(
     if held := _held_back(problem, off, limits):
         return reason("P-max_trade", mandate, held)
     if isinstance(why, Capped):
-        return capped(mandate, why)
+        return capped(mandate, why, raised)
     return shallow(mandate, why)
 
 

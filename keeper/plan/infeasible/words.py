@@ -1,5 +1,7 @@
 """A cause in, the sentence that names it, with the least change that helps, out."""
 
+import math
+
 from keeper.model import Mandate, Reason
 from keeper.plan.limits import TURNOVER, Limit, down, eased, up
 from keeper.plan.route import Capped
@@ -23,10 +25,16 @@ def reason(code: str, mandate: Mandate, sentence: str) -> Reason:
     return Reason(code, f"{mandate.name}: {sentence}")
 
 
-def capped(mandate: Mandate, why: Capped) -> Reason:
-    """Why the mandate's limits on what pools are paid leave nothing."""
+def capped(mandate: Mandate, why: Capped, raised: tuple[bool, float] | None = None) -> Reason:
+    """Why the mandate's limits on what pools are paid leave nothing.
+
+    `raised` is how many times as much would do for all of the trade: in that pool alone, or in all that have a limit.
+    What the pool pays on the cheapest way, in all of them, does where that is not known.
+    """
+    which = "that limit" if raised and raised[0] else "all of them"
+    enough = f"{math.ceil(raised[1] * 100.0) / 100.0:.2f} times" if raised else "as much"
     return reason(
-        CAPPED, mandate, f"{why}; raise that limit as much for all of the trade, or allow other pools in venues"
+        CAPPED, mandate, f"{why}; raise {which} {enough} for all of the trade, or allow other pools in venues"
     )
 
 

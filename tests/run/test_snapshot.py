@@ -7,6 +7,7 @@ import pytest
 
 from keeper.config import parse
 from keeper.model import Head
+from keeper.protocols.lens import TICK_GAS
 from keeper.protocols.uniswap_v3 import UniswapV3Pool
 from keeper.run import Keeper, open_keeper
 from keeper.run.snapshot import questions, take
@@ -46,4 +47,4 @@ def test_a_pool_seen_before_says_what_reading_it_needs(keeper: Keeper) -> None:
     head = keeper.observe().head
     ticks = sum(len(v.ticks) for v in keeper.observe().venues if isinstance(v, UniswapV3Pool))
     assert ticks > 500
-    assert _gas(keeper, head, seen=True) - _gas(keeper, head, seen=False) > 10_000 * ticks
+    assert _gas(keeper, head, seen=True) - _gas(keeper, head, seen=False) == TICK_GAS * ticks

@@ -6,6 +6,8 @@ What one call cannot hold goes in several at once, all against that block.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 from keeper.chain.node import Node, RpcError, data
@@ -96,27 +98,17 @@ def answers(
 
 def encode(reads: Sequence[Read]) -> bytes:
     """Calldata of KeeperLens.read, joined from pieces: encoding it element by element costs more than the call."""
-    heads: list[bytes] = []
-    tails: list[bytes] = []
-    offset = _WORD * len(reads)
-    for read in reads:
-        padding = -len(read.calldata) % _WORD
-        heads.append(offset.to_bytes(_WORD, "big"))
-        tails.append(
-            b"".join(
-                (
-                    bytes(12),
-                    bytes.fromhex(read.target[2:]),
-                    _TUPLE_DATA_AT,
-                    len(read.calldata).to_bytes(_WORD, "big"),
-                    read.calldata,
-                    bytes(padding),
-                )
-            )
-        )
-        offset += 3 * _WORD + len(read.calldata) + padding
-    count = len(reads).to_bytes(_WORD, "big")
-    return b"".join((READ_SELECTOR, _WORD.to_bytes(_WORD, "big"), count, *heads, *tails))
+    tails = [_tail(read.target, read.calldata) for read in reads]
+    offsets = accumulate(map(len, tails[:-1]), initial=_WORD * len(reads))
+    heads = [offset.to_bytes(_WORD, "big") for offset in offsets][: len(reads)]
+    return b"".join((READ_SELECTOR, _WORD.to_bytes(_WORD, "big"), len(reads).to_bytes(_WORD, "big"), *heads, *tails))
+
+
+@lru_cache(maxsize=16_384)
+def _tail(target: Address, calldata: bytes) -> bytes:
+    """One call as the array's element. Remembered: the same is asked at every block."""
+    size, padding = len(calldata).to_bytes(_WORD, "big"), bytes(-len(calldata) % _WORD)
+    return b"".join((bytes(12), bytes.fromhex(target[2:]), _TUPLE_DATA_AT, size, calldata, padding))
 
 
 _TUPLE_DATA_AT = (2 * _WORD).to_bytes(_WORD, "big")

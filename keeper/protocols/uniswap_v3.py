@@ -298,6 +298,12 @@ def observe(facts: UniswapV3Facts, was: UniswapV3Pool | None = None) -> Question
 
     The answer raises errors.Retry when a read failed.
     """
+    return _observed(facts, len(was.ticks) if was is not None else 0)
+
+
+@lru_cache(maxsize=4_096)
+def _observed(facts: UniswapV3Facts, expected: int) -> Question[UniswapV3Pool]:
+    """Remembered: the same is asked at every block."""
 
     def build(answers: Sequence[Any]) -> UniswapV3Pool:
         (sqrt_x96, tick, *_), liquidity, ticks = wire.answered(answers, f"the Uniswap V3 pool {facts.pool}")
@@ -317,7 +323,7 @@ def observe(facts: UniswapV3Facts, was: UniswapV3Pool | None = None) -> Question
     reads = (
         _slot0(facts.pool),
         Read(facts.pool, wire.calldata("liquidity()"), wire.uint),
-        lens.ticks(facts.pool, facts.word_from, facts.word_to, len(was.ticks) if was is not None else 0),
+        lens.ticks(facts.pool, facts.word_from, facts.word_to, expected),
     )
     return Question(reads, build)
 

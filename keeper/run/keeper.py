@@ -103,8 +103,7 @@ class Keeper:
 
         Binds anew, once, when a vault's configuration moved on, or when what was bound no longer fits the chain.
         """
-        head = self.node.head()
-        self._require_forward(head)
+        head = self._next_head()
         try:
             snapshot = take(self.node, self.bound, head, self._last)
             fits = not outdated(self.bound, self._last, snapshot)
@@ -243,7 +242,7 @@ class Keeper:
         What is open and not `allowed` any more is cancelled instead of sent again. Raises BadInput without a signer,
         which sending again, bidding up and cancelling may need.
         """
-        self._require_forward(self.node.head())
+        self._next_head()
         return settle(self._acting(), self.config.lanes, allowed)
 
     def purse(self) -> Purse | None:
@@ -251,18 +250,21 @@ class Keeper:
         needed = purses.needed(self.bound.mandates)
         return purses.look(self.node, self.config.key.address, self.config.lanes.urgent) if needed else None
 
-    def _require_forward(self, head: Head) -> None:
-        """K-25: a head far below what was seen before is another chain, or finality undone."""
+    def _next_head(self) -> Head:
+        """The latest block. K-25: one far below what was seen before is another chain, or finality undone: Halt.
+
+        What was seen is looked up first: a head gets older from the moment it is known.
+        """
         memory = self.memory
         last = memory.ticks.latest(1, chain_id=self.node.chain_id) if memory is not None else ()
-        seen = max(
-            [tick.block for tick in last] + ([self._last.head.number] if self._last else []), default=head.number
-        )
+        seen = max([tick.block for tick in last] + ([self._last.head.number] if self._last else []), default=0)
+        head = self.node.head()
         if head.number < seen - DEEPEST_REORG:
             raise Halt(
                 f"the head of {self.node.name} is block {head.number}, block {seen} has been seen before: the "
                 "chain went back, or the journal is of another chain; look, and move the journal away if so"
             )
+        return head
 
     def _require_fresh(self, snapshot: Snapshot) -> None:
         """K-9, K-28: a head that is old, or from the future, is no ground to sign on."""

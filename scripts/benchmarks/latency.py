@@ -21,6 +21,7 @@ from pathlib import Path
 from eth_account import Account
 from latency_parts.crowd import crowded
 from latency_parts.relay import away
+from pace import Pace
 from reading import ROUND_TRIP_S
 
 from keeper.chain.signer import Signer
@@ -101,10 +102,11 @@ class Measured:
     rehearsals: list[float] = field(default_factory=list)
     signatures: list[float] = field(default_factory=list)
     ticks: int = 0
+    pace: Pace = field(default_factory=Pace)
 
 
 def measure(running: RunningWorld, keeper: Keeper, clock: Clocked, wanted: int) -> Measured:
-    found = Measured()
+    found, seen = Measured(), None
     for tick in range(WARM_UP + 2 * wanted):
         if tick == WARM_UP:
             clock.taken.clear()
@@ -115,6 +117,7 @@ def measure(running: RunningWorld, keeper: Keeper, clock: Clocked, wanted: int) 
         market.refresh_feeds(running)
         market.move(running, PRICES[tick % 2])
         keeper.reconcile()
+        found.pace.look()
         before = time.perf_counter()
         keeper.node.check_chain_id()  # one request to each of two providers, one after the other
         found.trips.append((time.perf_counter() - before) / 2)
@@ -122,7 +125,7 @@ def measure(running: RunningWorld, keeper: Keeper, clock: Clocked, wanted: int) 
         found.ticks += 1
         found.rehearsals += [dict(one.timings)["rehearse"] for one in reports if one.outcome is not None]
         head, before = keeper.node.head(), time.perf_counter()
-        take(keeper.node, keeper.bound, head)
+        seen = take(keeper.node, keeper.bound, head, seen)
         found.reads.append(time.perf_counter() - before)
     found.signatures = clock.taken
     return found
@@ -143,6 +146,7 @@ def report(keeper: Keeper, found: Measured) -> int:
             ("p90", ordered[len(ordered) * 9 // 10]), ("p99", p99), ("slowest", ordered[-1]))  # fmt: skip
     for name, seconds in rows:
         print(f"| {name} | {seconds * 1e3:.1f} |")
+    print("\n" + found.pace.told())
     met = len(taken) >= SIGNATURES and p99 < goal
     print(f"\nP13 p99: {p99 * 1e3:.1f} ms, goal under {goal * 1e3:.1f} (two round trips + 100 ms): "
           f"{'met' if met else 'MISSED'}")  # fmt: skip

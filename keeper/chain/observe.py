@@ -25,6 +25,9 @@ CALL_GAS = 50_000_000
 BATCH_GAS = CALL_GAS // 2
 """What the reads of one call may be thought to need. A node executes one call after itself, several at once."""
 
+AT_ONCE = 4
+"""Calls that are out together: providers count the requests of a second."""
+
 _WORD = 32
 
 
@@ -51,7 +54,7 @@ def ask(node: Node, questions: Sequence[Question[Any]], block_hash: Hash, lens: 
     if len(parts) < 2:
         returned = [_returned(node, part, block_hash, lens) for part in parts]
     else:
-        with ThreadPoolExecutor(len(parts), "read") as pool:
+        with ThreadPoolExecutor(min(len(parts), AT_ONCE), "read") as pool:
             returned = list(pool.map(lambda part: _returned(node, part, block_hash, lens), parts))
     return answers(questions, reads, [one for part in returned for one in part])
 

@@ -138,9 +138,9 @@ class Blobs:
             text, inner = made[node[_REFERENCE]] if _is_reference(node) else (b"", set[Hash]())
             known = _Lasting(value, node, made, canonical(tree) if inner else text)
             self._written[id(value)] = known
-            if text:
-                self._texts[node[_REFERENCE]] = known
         self._written.move_to_end(id(value))
+        if known.text:  # an equal value's may have been forgotten with it
+            self._texts[known.node[_REFERENCE]] = known
         return known.node
 
     def _split(self, node: Any, parts: set[Hash], made: dict[Hash, _Part]) -> Any:
@@ -171,7 +171,7 @@ class Blobs:
         """Of what is written, all but the latest: never while a tree refers to it."""
         while len(self._written) > _LASTING_KEPT:
             _, gone = self._written.popitem(last=False)
-            if _is_reference(gone.node) and self._texts[gone.node[_REFERENCE]] is gone:
+            if gone.text and self._texts.get(gone.node[_REFERENCE]) is gone:
                 del self._texts[gone.node[_REFERENCE]]
 
     def _get(self, connection: Connection, key: Hash) -> Any:

@@ -148,6 +148,15 @@ def test_more_pools_than_are_remembered_are_stored_as_well(world: Journal, monke
         assert world.blobs.load(History, key) == block
 
 
+def test_of_equal_pools_one_is_forgotten_without_the_other(world: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vault, which is always the latest but one, and two pools are remembered."""
+    monkeypatch.setattr(blobs, "_LASTING_KEPT", 3)
+    first, equal, another = pool(1), pool(1), pool(2)
+    for one in (first, equal, first, another, first):
+        block = _history((one,))
+        assert world.blobs.store(block) == KNOWING.content_hash(block)
+
+
 def test_what_looks_like_a_reference_is_text(world: Journal) -> None:
     named = scene.mandate(name='{"#":"0x' + "ab" * 32 + '"}')
     key = world.blobs.store(named)

@@ -6,7 +6,7 @@ A thread a question, as `threading.Timer` has it, takes longer to start than the
 import heapq
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Condition, Thread
@@ -53,5 +53,6 @@ class Deadlines:
                 while self._waiting and (self._waiting[0].act is None or self._waiting[0].at <= time.monotonic()):
                     due = heapq.heappop(self._waiting)
                     if due.act is not None:
-                        due.act()
+                        with suppress(Exception):  # the others' times hold whatever one does
+                            due.act()
                 self._changed.wait(self._waiting[0].at - time.monotonic() if self._waiting else None)

@@ -145,9 +145,10 @@ def _split(url: str) -> SplitResult:
 
 def _hang_up(connection: http.client.HTTPConnection) -> None:
     """Ends a blocked read from another thread. The base class's shutdown leaves the TLS layer to see a plain end."""
-    if isinstance(connection.sock, socket.socket):
+    open_now = connection.sock  # once: the thread that reads may close it
+    if isinstance(open_now, socket.socket):
         with suppress(OSError):
-            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+            socket.socket.shutdown(open_now, socket.SHUT_RDWR)
 
 
 def _after(response: http.client.HTTPResponse) -> float | None:

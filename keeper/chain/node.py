@@ -80,6 +80,8 @@ class Node:
         self.explain = explain
         self.quorum = quorum
         self.requests = 0
+        self.switches = 0
+        """How often another provider than the one before has answered."""
         self.missing: set[str] = set()
         """Methods found not to be there, so that nobody asks for them again."""
         self._endpoints = [Endpoint(url) for url in urls]
@@ -128,6 +130,7 @@ class Node:
             else:
                 if index != self._active:
                     self._active = index
+                    self.switches += 1
                 return answer
         if failure is not None:
             raise failure

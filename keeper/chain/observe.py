@@ -50,13 +50,20 @@ def ask(node: Node, questions: Sequence[Question[Any]], block_hash: Hash, lens: 
     not answer or no longer has the block, BadInput when it cannot answer such a call at all.
     """
     reads = distinct(questions)
-    parts = list(batches(reads))
+    parts, switches = list(batches(reads)), node.switches
     if len(parts) < 2:
         returned = [_returned(node, part, block_hash, lens) for part in parts]
     else:
         with ThreadPoolExecutor(min(len(parts), AT_ONCE), "read") as pool:
             returned = list(pool.map(lambda part: _returned(node, part, block_hash, lens), parts))
+        _require_one_provider(node, switches)
     return answers(questions, reads, [one for part in returned for one in part])
+
+
+def _require_one_provider(node: Node, switches: int) -> None:
+    """K-27: who was read may not be its own witness, which it would be of a part that another provider answered."""
+    if node.switches != switches:
+        raise Retry("the provider changed while a block was read in parts; try again")
 
 
 def has_code(node: Node, address: Address, block_hash: Hash) -> bool:
@@ -146,14 +153,16 @@ def _returned(node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens) -
     except RpcError as error:
         if len(reads) == 1 or not _out_of_gas(error):
             raise explained(error, block_hash) from error
-        found = [(False, b"")] * len(reads)
+        half = len(reads) // 2
+        return [one for part in (reads[:half], reads[half:]) for one in _returned(node, part, block_hash, lens)]
     starved = [k for k, (ok, returned) in enumerate(found) if not ok and not returned]
     if not starved or len(reads) == 1 or not any(read.gas > READ_GAS for read in reads):
-        return found  # nothing that could have taken the gas of the rest
-    parts = [starved] if len(starved) < len(reads) else [starved[::2], starved[1::2]]
+        return found  # nothing could have taken the gas of the rest: they failed by themselves
+    parts, switches = [starved] if len(starved) < len(reads) else [starved[::2], starved[1::2]], node.switches
     for part in parts:
         for k, again in zip(part, _returned(node, [reads[k] for k in part], block_hash, lens), strict=True):
             found[k] = again
+    _require_one_provider(node, switches)
     return found
 
 

@@ -67,7 +67,9 @@ class Blobs:
         if known is not None and known[0] is value and known[1] is kind:
             return known[2]
         tree = self._codec.encode(value, kind)
-        text = _LASTING.sub(lambda found: self._texts[Hash(found[1].decode())].text, canonical(tree))
+        if _is_reference(tree):
+            raise TypeError("a value is stored as its own class, not as a protocol that it implements")
+        text = self._whole_text(tree)
         key = text_hash(text)
         with self._database.writing() as connection:
             if not _has(connection, key):
@@ -135,13 +137,19 @@ class Blobs:
         if known is None or known.value is not value:
             tree, made = encode(value), dict[Hash, _Part]()
             node = self._split(tree, set(), made)
-            text, inner = made[node[_REFERENCE]] if _is_reference(node) else (b"", set[Hash]())
-            known = _Lasting(value, node, made, canonical(tree) if inner else text)
+            if _is_reference(node):
+                known = _Lasting(value, node, made, self._whole_text(tree))
+            else:  # short itself, whatever it holds: split anew within whatever holds it
+                known = _Lasting(value, tree, {}, b"")
             self._written[id(value)] = known
         self._written.move_to_end(id(value))
         if known.text:  # an equal value's may have been forgotten with it
             self._texts[known.node[_REFERENCE]] = known
         return known.node
+
+    def _whole_text(self, tree: Any) -> bytes:
+        """The canonical text of a tree with what its references to lasting values stand for in their places."""
+        return _LASTING.sub(lambda found: self._texts[Hash(found[1].decode())].text, canonical(tree))
 
     def _split(self, node: Any, parts: set[Hash], made: dict[Hash, _Part]) -> Any:
         """`node` with every large value inside it replaced by a reference to a row of its own.

@@ -142,7 +142,7 @@ def _raised(problem: WeightProblem, market: Market, limits: Sizes, why: Capped) 
             return False
         return bool(np.all(np.abs(after - whole) <= _ALIKE * np.array(problem.bands)))
 
-    for alone in (True, False):
+    for alone in (True, False) if why.pool else (False,):
         low, high = 1.0, _AMPLE * why.times
         if not goes(high, alone):
             continue

@@ -9,7 +9,7 @@ from itertools import pairwise
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from keeper.model import Read
+from keeper.model import READ_GAS, Read
 from keeper.protocols import wire
 from keeper.units import Address
 
@@ -26,7 +26,7 @@ def ticks(pool: Address, word_from: int, word_to: int, expected: int = 0) -> Rea
 
     About as many as `expected`.
     """
-    gas = TICK_GAS * expected + WORD_GAS * (word_to - word_from + 1)
+    gas = READ_GAS + TICK_GAS * expected + WORD_GAS * (word_to - word_from + 1)
     return Read(LENS, wire.calldata("ticks(address,int16,int16)", pool, word_from, word_to), decode_ticks, gas)
 
 

@@ -223,10 +223,13 @@ class Turn:
 
 
 def _distance(snapshot: Snapshot, mandate: Mandate) -> float:
-    """How far a vault is off its mandate, in bands; 0.0 where that cannot be said, which its decision will tell."""
+    """How far a vault is off its mandate, in bands; 0.0 where that cannot be said, which its decision will tell.
+
+    Such as of a vault of another kind than its mandate is for.
+    """
     try:
         return snapshot.vault(mandate.vault).drift(snapshot, mandate).distance
-    except (Refusal, Unquotable, ArithmeticError, LookupError, ValueError):
+    except (Refusal, Unquotable, ArithmeticError, LookupError, TypeError, ValueError):
         return 0.0
 
 

@@ -28,6 +28,18 @@ def test_an_earlier_one_does_not_wait_for_a_later_one() -> None:
         assert not late.is_set()
 
 
+def test_one_that_fails_does_not_end_the_others() -> None:
+    deadlines, before, after = Deadlines(), Event(), Event()
+
+    def fails() -> None:
+        before.set()
+        raise ValueError
+
+    with deadlines.unless_over(_at(LATER_S), after.set), deadlines.unless_over(_at(SOON_S), fails):
+        assert before.wait(FOREVER_S)
+        assert after.wait(FOREVER_S)
+
+
 def test_what_is_over_is_never_done() -> None:
     deadlines, called_off, after = Deadlines(), Event(), Event()
     with deadlines.unless_over(_at(SOON_S), called_off.set):

@@ -190,6 +190,49 @@ def test_reads_that_need_more_than_they_say_are_asked_again(node: Node, block: H
     assert answers == [b"first", 32, 32, 32, b"last"]
 
 
+def test_reads_of_a_node_that_gives_little_gas_are_halved_till_they_fit(
+    liar: Callable[[Behave], Liar], anvil: str, block: Hash, lens: Lens
+) -> None:
+    """Of reads that say nothing of gas: a node's cap may be any."""
+    honest = Node([anvil], ANVIL_CHAIN)
+
+    def capped(handler: BaseHTTPRequestHandler, request: bytes) -> None:
+        asked = json.loads(request)
+        if len(request) > 20_000:
+            refused = {"code": -32000, "message": "out of gas"}
+            reply(handler, json.dumps({"jsonrpc": "2.0", "id": asked["id"], "error": refused}).encode())
+        else:
+            result(handler, request, honest.call(asked["method"], asked["params"], lambda answer: answer))
+
+    asked = _reads([(ECHO, bytes([n]) * 100) for n in range(60)])
+    (answers,) = ask(Node([liar(capped).url], ANVIL_CHAIN), [Question(asked, list)], block, lens)
+    assert answers == [bytes([n]) * 100 for n in range(60)]
+    with pytest.raises(Retry, match="out of gas"):
+        ask(_node_that(liar, {"code": -32000, "message": "out of gas"}), [Question(asked, list)], block, lens)
+
+
+def test_parts_of_a_block_are_not_read_from_two_providers(
+    liar: Callable[[Behave], Liar], anvil: str, block: Hash, lens: Lens
+) -> None:
+    honest = Node([anvil], ANVIL_CHAIN)
+
+    def passed(fails: bool) -> Behave:
+        def behave(handler: BaseHTTPRequestHandler, request: bytes) -> None:
+            asked = json.loads(request)
+            if fails and f"{10**6 // TURN_GAS:064x}" in request.decode():
+                handler.close_connection = True
+            else:
+                result(handler, request, honest.call(asked["method"], asked["params"], lambda answer: answer))
+
+        return behave
+
+    node = Node([liar(passed(True)).url, liar(passed(False)).url], ANVIL_CHAIN)
+    parts = (_spending(2 * 10**6, BATCH_GAS), _spending(10**6, BATCH_GAS))
+    with pytest.raises(Retry, match="the provider changed"):
+        ask(node, [Question(parts, list)], block, lens)
+    assert ask(node, [Question(parts, list)], block, lens) == [[32, 32]]
+
+
 def test_what_no_call_has_the_gas_for_fails_alone(node: Node, block: Hash, lens: Lens) -> None:
     asked = (_spending(CALL_GAS + 10**6), _spending(10**6), Read(ECHO, b"last", bytes))
     (answers,) = ask(node, [Question(asked, list)], block, lens)

@@ -10,10 +10,10 @@ from sqlalchemy import func, select, update
 from keeper.codec import MODEL, Codec
 from keeper.errors import Halt
 from keeper.journal import Journal, blobs, open_journal, schema
-from keeper.model import History, Mandate, State
+from keeper.model import History, Mandate, State, Venue
 from keeper.protocols.uniswap_v3 import UniswapV3Pool
 from keeper.registry import CLASSES
-from keeper.units import Timestamp
+from keeper.units import Bps, Timestamp
 from tests import scene
 
 from .conftest import CODEC, POOLS, A, B, hash_of, pool, rows
@@ -155,6 +155,22 @@ def test_of_equal_pools_one_is_forgotten_without_the_other(world: Journal, monke
     for one in (first, equal, first, another, first):
         block = _history((one,))
         assert world.blobs.store(block) == KNOWING.content_hash(block)
+
+
+def test_a_short_value_that_holds_a_long_one_is_stored_with_it(world: Journal) -> None:
+    """As a lending market whose reserves are long: itself it has no row, they have."""
+    limits = replace(scene.basket().limits, max_loss=Bps(10**1_100))
+    one = History(scene.snapshot(scene.basket(limits=limits)), ())
+    other = replace(one, snapshot=replace(one.snapshot, data_price=1.0))
+    for block in (one, other, one):
+        assert world.blobs.store(block) == KNOWING.content_hash(block)
+        assert world.blobs.load(History, KNOWING.content_hash(block)) == block
+    assert rows(world, "blobs") >= 3
+
+
+def test_a_value_is_not_stored_as_a_protocol(world: Journal) -> None:
+    with pytest.raises(TypeError, match="as its own class"):
+        world.blobs.store(pool(1), Venue)
 
 
 def test_what_looks_like_a_reference_is_text(world: Journal) -> None:

@@ -77,6 +77,16 @@ def test_the_health_factor_comes_first_then_who_is_furthest_off(fallen: RunningW
             assert (core.distance > ranged.distance) == (band == 0.005)
 
 
+def test_a_vault_of_another_kind_than_told_stands_in_nobodys_way(fallen: RunningWorld, tmp_path: Path) -> None:
+    levered, told = 'kind = "leverage"\nhealth = { low = 1.5, target = 1.8, high = 2.2 }', text(fallen)
+    assert levered in told
+    wrong = told.replace(levered, 'kind = "basket"\nweights = { WETH = 0.5, USDC = 0.5 }\nband = 0.03')
+    with open_keeper(parse(wrong, tmp_path / "keeper.toml", {})) as keeper:
+        reports = {one.name: one for one in keeper.tick()}
+    assert isinstance(reports["lever"].decision.verdict, Refused)
+    assert isinstance(reports["core"].decision.verdict, Approved)
+
+
 def test_without_live_nothing_is_sent(keeper: Keeper, fallen: RunningWorld) -> None:
     count = rpc.request(fallen.url, "eth_getTransactionCount", WORLD_KEEPER_ADDRESS, "latest")
     reports = keeper.tick()

@@ -32,10 +32,9 @@ def capped(mandate: Mandate, why: Capped, raised: tuple[bool, float] | None = No
     What the pool pays on the cheapest way, in all of them, does where that is not known.
     """
     which = "that limit" if raised and raised[0] else "all of them"
-    enough = f"{math.ceil(raised[1] * 100.0) / 100.0:.2f} times" if raised else "as much"
-    return reason(
-        CAPPED, mandate, f"{why}; raise {which} {enough} for all of the trade, or allow other pools in venues"
-    )
+    times = f"{math.ceil(raised[1] * 100.0) / 100.0:.2f} times" if raised else "as much" if why.pool else ""
+    ease = f"{which} {times} for all of the trade" if times else "them"
+    return reason(CAPPED, mandate, f"{why}; raise {ease}, or allow other pools in venues")
 
 
 def shallow(mandate: Mandate, why: object) -> Reason:

@@ -80,8 +80,6 @@ class Node:
         self.explain = explain
         self.quorum = quorum
         self.requests = 0
-        self.switches = 0
-        """How often another provider than the one before has answered."""
         self.missing: set[str] = set()
         """Methods found not to be there, so that nobody asks for them again."""
         self._endpoints = [Endpoint(url) for url in urls]
@@ -106,8 +104,12 @@ class Node:
         """The provider in use, with its key: for starting a fork of it, never for showing."""
         return self._urls[self._active]
 
-    def call(self, method: str, params: Sequence[Any], parse: Callable[[Any], T]) -> T:
-        """`parse` of the node's result, from the first provider that gives one.
+    def providers(self) -> list[int]:
+        """Providers to ask one after the other, by number: the one in use first."""
+        return self._order()
+
+    def call(self, method: str, params: Sequence[Any], parse: Callable[[Any], T], only: int | None = None) -> T:
+        """`parse` of the node's result, from the first provider that gives one, or from the provider `only`.
 
         For questions that change nothing: a provider that is dead, slow or answers what `parse` refuses (ValueError) is
         passed over. Raises RpcError when a node answers with an error about the question, Retry when no provider
@@ -115,7 +117,7 @@ class Node:
         """
         deadline = time.monotonic() + self.timeout
         failure: Retry | RpcError | None = None
-        order = self._order()
+        order = self._order() if only is None else [only]
         for position, index in enumerate(order):
             share = (deadline - time.monotonic()) / (len(order) - position)
             try:
@@ -130,7 +132,6 @@ class Node:
             else:
                 if index != self._active:
                     self._active = index
-                    self.switches += 1
                 return answer
         if failure is not None:
             raise failure

@@ -50,20 +50,29 @@ def ask(node: Node, questions: Sequence[Question[Any]], block_hash: Hash, lens: 
     not answer or no longer has the block, BadInput when it cannot answer such a call at all.
     """
     reads = distinct(questions)
-    parts, switches = list(batches(reads)), node.switches
+    parts = list(batches(reads))
     if len(parts) < 2:
         returned = [_returned(node, part, block_hash, lens) for part in parts]
     else:
-        with ThreadPoolExecutor(min(len(parts), AT_ONCE), "read") as pool:
-            returned = list(pool.map(lambda part: _returned(node, part, block_hash, lens), parts))
-        _require_one_provider(node, switches)
+        returned = _of_one_provider(node, parts, block_hash, lens)
     return answers(questions, reads, [one for part in returned for one in part])
 
 
-def _require_one_provider(node: Node, switches: int) -> None:
-    """K-27: who was read may not be its own witness, which it would be of a part that another provider answered."""
-    if node.switches != switches:
-        raise Retry("the provider changed while a block was read in parts; try again")
+def _of_one_provider(
+    node: Node, parts: Sequence[Sequence[Read]], block_hash: Hash, lens: Lens
+) -> list[list[tuple[bool, bytes]]]:
+    """What the reads of each part returned, all from the first provider that answers them all; raises as `ask`.
+
+    K-27: who was read may not be its own witness, which it would be of a part that another one had answered.
+    """
+    failure: Retry | BadInput | None = None
+    for only in node.providers():
+        with ThreadPoolExecutor(min(len(parts), AT_ONCE), "read") as pool:
+            try:
+                return list(pool.map(lambda part, by=only: _returned(node, part, block_hash, lens, by), parts))
+            except (Retry, BadInput) as error:
+                failure = failure or error
+    raise failure or Retry(f"{node.name} has no provider to ask; try again")
 
 
 def has_code(node: Node, address: Address, block_hash: Hash) -> bool:
@@ -143,34 +152,40 @@ def decode(returned: bytes, count: int) -> list[tuple[bool, bytes]]:
     return results
 
 
-def _returned(node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens) -> list[tuple[bool, bytes]]:
+def _returned(
+    node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens, only: int | None = None
+) -> list[tuple[bool, bytes]]:
     """What each read returned; those that no gas was left for are asked again, in calls of ever fewer.
 
     A read that runs out of gas takes it from those after it, or ends the whole call.
     """
     try:
-        found = _call(node, reads, block_hash, lens)
+        found = _call(node, reads, block_hash, lens, only)
     except RpcError as error:
         if len(reads) == 1 or not _out_of_gas(error):
             raise explained(error, block_hash) from error
         half = len(reads) // 2
-        return [one for part in (reads[:half], reads[half:]) for one in _returned(node, part, block_hash, lens)]
+        halves = [reads[:half], reads[half:]]
+        if only is None:
+            return [one for part in _of_one_provider(node, halves, block_hash, lens) for one in part]
+        return [one for part in halves for one in _returned(node, part, block_hash, lens, only)]
     starved = [k for k, (ok, returned) in enumerate(found) if not ok and not returned]
     if not starved or len(reads) == 1 or not any(read.gas > READ_GAS for read in reads):
         return found  # nothing could have taken the gas of the rest: they failed by themselves
-    parts, switches = [starved] if len(starved) < len(reads) else [starved[::2], starved[1::2]], node.switches
-    for part in parts:
-        for k, again in zip(part, _returned(node, [reads[k] for k in part], block_hash, lens), strict=True):
+    by = node.providers()[0] if only is None else only
+    for part in [starved] if len(starved) < len(reads) else [starved[::2], starved[1::2]]:
+        for k, again in zip(part, _returned(node, [reads[k] for k in part], block_hash, lens, by), strict=True):
             found[k] = again
-    _require_one_provider(node, switches)
     return found
 
 
-def _call(node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens) -> list[tuple[bool, bytes]]:
+def _call(
+    node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens, only: int | None
+) -> list[tuple[bool, bytes]]:
     """Raises RpcError, besides what `ask` does."""
     call = {"to": lens.address, "data": "0x" + encode(reads).hex(), "gas": hex(CALL_GAS)}
     at = {"blockHash": block_hash, "requireCanonical": True}
-    returned = node.call("eth_call", [call, at, lens.override()], data)
+    returned = node.call("eth_call", [call, at, lens.override()], data, only)
     if not returned:
         raise BadInput(_NO_OVERRIDE.format(host=node.name))
     try:

@@ -214,23 +214,25 @@ def test_reads_of_a_node_that_gives_little_gas_are_halved_till_they_fit(
 def test_parts_of_a_block_are_not_read_from_two_providers(
     liar: Callable[[Behave], Liar], anvil: str, block: Hash, lens: Lens
 ) -> None:
-    honest = Node([anvil], ANVIL_CHAIN)
+    """The first provider answers one of them, always; the second is asked for both, and is in use from then on."""
+    honest, light, heavy = Node([anvil], ANVIL_CHAIN), _spending(10**6, BATCH_GAS), _spending(2 * 10**6, BATCH_GAS)
+    seen: list[tuple[int, bytes]] = []
 
-    def passed(fails: bool) -> Behave:
+    def provider(number: int, fails: Read | None) -> Behave:
         def behave(handler: BaseHTTPRequestHandler, request: bytes) -> None:
             asked = json.loads(request)
-            if fails and f"{10**6 // TURN_GAS:064x}" in request.decode():
+            seen.extend((number, read.calldata) for read in (light, heavy) if read.calldata.hex() in request.decode())
+            if fails is not None and fails.calldata.hex() in request.decode():
                 handler.close_connection = True
             else:
                 result(handler, request, honest.call(asked["method"], asked["params"], lambda answer: answer))
 
         return behave
 
-    node = Node([liar(passed(True)).url, liar(passed(False)).url], ANVIL_CHAIN)
-    parts = (_spending(2 * 10**6, BATCH_GAS), _spending(10**6, BATCH_GAS))
-    with pytest.raises(Retry, match="the provider changed"):
-        ask(node, [Question(parts, list)], block, lens)
-    assert ask(node, [Question(parts, list)], block, lens) == [[32, 32]]
+    node = Node([liar(provider(0, heavy)).url, liar(provider(1, None)).url], ANVIL_CHAIN)
+    assert ask(node, [Question((light, heavy), list)], block, lens) == [[32, 32]]
+    assert {(1, light.calldata), (1, heavy.calldata)} <= set(seen)
+    assert node.providers() == [1, 0]
 
 
 def test_what_no_call_has_the_gas_for_fails_alone(node: Node, block: Hash, lens: Lens) -> None:

@@ -89,7 +89,7 @@ def test_a_deferral_is_told_wherever_one_would_look(fallen: Desk):
     fallen.edit(("# gas_below_gwei = 20 ", "gas_below_gwei = 1.5 "), ('settle = "cheapest"', 'settle = "target"'))
     assert fallen.run("run", "--once").code == 0
     waits = "waiting at most 6 h for gas under 1.5 gwei, now 3"
-    assert waits in unwrapped(fallen.run("journal", "2").out)
+    assert any(waits in unwrapped(fallen.run("journal", number).out) for number in "123")
     page = unwrapped(fallen.run("status", "basket").out)
     assert "policy threshold; to the target" in page
     assert "pending deferred until 2026-" in page

@@ -19,15 +19,13 @@ READ_SELECTOR = bytes.fromhex("762eaab3")
 """KeeperLens.read((address,bytes)[])."""
 MAX_READS = 2_000
 MAX_CALLDATA_BYTES = 400_000
-"""Above either, the reads go in several calls; below, always in one. Common request limits are 500 kB and more."""
+"""Above either, the reads go in several calls. Common request limits are 500 kB and more."""
 CALL_GAS = 50_000_000
 """Gas offered to the call: what geth allows an eth_call unless told otherwise."""
 BATCH_GAS = CALL_GAS // 2
 """What the reads of one call may be thought to need. A node executes one call after itself, several at once."""
-
 AT_ONCE = 4
 """Calls that are out together: providers count the requests of a second."""
-
 _WORD = 32
 
 
@@ -66,13 +64,14 @@ def _of_one_provider(
     K-27: who was read may not be its own witness, which it would be of a part that another one had answered.
     """
     failure: Retry | BadInput | None = None
-    for only in node.providers():
+    for only in node.providers() or (None,):  # where none is left, the node says why
         with ThreadPoolExecutor(min(len(parts), AT_ONCE), "read") as pool:
             try:
                 return list(pool.map(lambda part, by=only: _returned(node, part, block_hash, lens, by), parts))
             except (Retry, BadInput) as error:
                 failure = failure or error
-    raise failure or Retry(f"{node.name} has no provider to ask; try again")
+    assert failure is not None
+    raise failure
 
 
 def has_code(node: Node, address: Address, block_hash: Hash) -> bool:

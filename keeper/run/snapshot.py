@@ -1,4 +1,4 @@
-"""A bound configuration and a block in, that block as a Snapshot out, in one request."""
+"""A bound configuration and a block in, that block as a Snapshot out, in one round trip."""
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter

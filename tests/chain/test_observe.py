@@ -24,7 +24,7 @@ from keeper.chain.observe import (
     encode,
     has_code,
 )
-from keeper.errors import BadInput, Retry
+from keeper.errors import BadInput, Halt, Retry
 from keeper.model import READ_GAS, Failed, Question, Read
 from keeper.units import Address, Hash
 
@@ -233,6 +233,14 @@ def test_parts_of_a_block_are_not_read_from_two_providers(
     assert ask(node, [Question((light, heavy), list)], block, lens) == [[32, 32]]
     assert {(1, light.calldata), (1, heavy.calldata)} <= set(seen)
     assert node.providers() == [1, 0]
+
+
+def test_parts_of_another_chains_block_halt_as_any_question_does(anvil: str, block: Hash, lens: Lens) -> None:
+    node, parts = Node([anvil], ANVIL_CHAIN + 1), (_spending(10**6, BATCH_GAS), _spending(2 * 10**6, BATCH_GAS))
+    with pytest.raises(Retry, match="is on chain"):
+        ask(node, [Question(parts, list)], block, lens)
+    with pytest.raises(Halt, match="no provider is on chain"):
+        ask(node, [Question(parts, list)], block, lens)
 
 
 def test_what_no_call_has_the_gas_for_fails_alone(node: Node, block: Hash, lens: Lens) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from keeper.plan.routing.compiled import compiled, entries
 from keeper.plan.routing.kernel import Floats
 from keeper.plan.routing.network import Network, constant_product
-from keeper.plan.routing.prune import LEAST_KEPT, Task
+from keeper.plan.routing.prune import Task, dearer
 from keeper.plan.routing.solve import (
     ITERATIONS,
     RADIUS,
@@ -59,14 +59,12 @@ def solve_with_gas(
 
 
 def loosely(network: Network, demand: Floats, base: int, prices: Floats) -> Flows:
-    """As `solve`, where each pool's gas is a fee on the whole value sold: one solve, over more pools than are worth it.
+    """As `solve`, where each pool's gas is a fee (`prune.dearer`): one solve, over more pools than are worth it.
 
-    No pool sees more than that value, so the fee is nowhere above the gas. Starts from `prices`.
+    Starts from `prices`.
     """
-    sold = -float(demand[demand < 0.0].sum()) or worth_of(network, demand, base)
-    share = np.maximum(LEAST_KEPT, 1.0 - network.fixed / sold)
-    dearer = replace(network, keep=network.keep * share, lead=network.lead * np.repeat(share, 2))
-    return solve(dearer, demand, base, prices)
+    dear = dearer(network.edges, network.fixed, demand)
+    return solve(replace(network, keep=dear.keep, lead=dear.lead), demand, base, prices)
 
 
 def warm_up() -> None:

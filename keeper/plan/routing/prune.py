@@ -28,7 +28,7 @@ _FORBIDDEN = 6
 _ROUNDS = 8
 _NEIGHBOURS = 24
 """Bound the local search at the end."""
-LEAST_KEPT = 1e-2
+_LEAST_KEPT = 1e-2
 """What a pool keeps at least once its gas counts as a fee."""
 _GOOD = 100.0
 """Times the solver's goal: a residual beyond it is no solution."""
@@ -241,26 +241,26 @@ def offered(task: Task, prices: Floats, offer: Floats) -> None:
             offer[i] = prices[pairs[i, 1 - side[i]]] * received[i] - prices[pairs[i, side[i]]] * paid[i]
 
 
-def spread(task: Task, allowed: Flags, prices: Floats, found: Found) -> None:
-    """Fill `found` with the pools that trade when gas is a fee: fixed cost over the whole value sold.
+def dearer(edges: Edges, fixed: Floats, demand: Floats) -> Edges:
+    """The edges where each pool's fixed cost is a fee: its share of the whole value sold.
 
     No pool sees more than that, so of all proportional costs it is the largest that is nowhere above the fixed one.
     """
     sold, all_of_it = 0.0, 0.0
-    for j in range(task.demand.size):
-        sold += max(0.0, -task.demand[j])
-        all_of_it += abs(task.demand[j])
+    for j in range(demand.size):
+        sold += max(0.0, -demand[j])
+        all_of_it += abs(demand[j])
     worth = sold if sold > 0.0 else (all_of_it if all_of_it > 0.0 else 1.0)
-    pairs, keep, lead, first, last, steps = task.edges
-    kept, led = keep.copy(), lead.copy()
-    for i in range(keep.size):
-        share = max(LEAST_KEPT, 1.0 - task.fixed[i] / worth)
-        kept[i] *= share
-        led[2 * i] *= share
-        led[2 * i + 1] *= share
-    dearer = Edges(pairs, kept, led, first, last, steps)
+    pairs, keep, lead, first, last, steps = edges
+    share = np.maximum(_LEAST_KEPT, 1.0 - fixed / worth)
+    return Edges(pairs, keep * share, lead * np.repeat(share, 2), first, last, steps)
+
+
+def spread(task: Task, allowed: Flags, prices: Floats, found: Found) -> None:
+    """Fill `found` with the pools that trade when gas is a fee."""
+    edges = dearer(task.edges, task.fixed, task.demand)
     weigh(
-        Task(dearer, task.fixed, task.demand, task.base, task.most, task.least, task.goal, task.radius, task.limit),
+        Task(edges, task.fixed, task.demand, task.base, task.most, task.least, task.goal, task.radius, task.limit),
         allowed,
         prices,
         found,

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeVar
@@ -51,6 +51,15 @@ class Timing:
     host: str
     seconds: float
     answer_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One of a node's providers: its number, its host, and how long (time.monotonic) it is waited for."""
+
+    index: int
+    name: str
+    until: float
 
 
 class Node:
@@ -104,24 +113,25 @@ class Node:
         """The provider in use, with its key: for starting a fork of it, never for showing."""
         return self._urls[self._active]
 
-    def providers(self) -> list[int]:
-        """Providers to ask one after the other, by number: the one in use first."""
-        return self._order()
+    def providers(self) -> Iterator[Provider]:
+        """Those to ask one after the other, the one in use first; each has its share of the time that is left."""
+        deadline, order = time.monotonic() + self.timeout, self._order()
+        for position, index in enumerate(order):
+            now = time.monotonic()
+            yield Provider(index, self._endpoints[index].name, now + (deadline - now) / (len(order) - position))
 
-    def call(self, method: str, params: Sequence[Any], parse: Callable[[Any], T], only: int | None = None) -> T:
-        """`parse` of the node's result, from the first provider that gives one, or from the provider `only`.
+    def call(self, method: str, params: Sequence[Any], parse: Callable[[Any], T], only: Provider | None = None) -> T:
+        """`parse` of the node's result, from the first provider that gives one, or from `only` that one.
 
         For questions that change nothing: a provider that is dead, slow or answers what `parse` refuses (ValueError) is
         passed over. Raises RpcError when a node answers with an error about the question, Retry when no provider
         answers properly, Halt when every provider left is on another chain.
         """
-        deadline = time.monotonic() + self.timeout
         failure: Retry | RpcError | None = None
-        order = self._order() if only is None else [only]
-        for position, index in enumerate(order):
-            share = (deadline - time.monotonic()) / (len(order) - position)
+        for provider in self.providers() if only is None else (only,):
+            index, left = provider.index, provider.until - time.monotonic()
             try:
-                answer = self._ask(index, method, params, parse, max(share, 0.001))
+                answer = self._ask(index, method, params, parse, max(left, 0.001))
             except RpcError as error:
                 if not error.blames_provider:
                     raise

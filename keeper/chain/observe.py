@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
-from keeper.chain.node import Node, RpcError, data
+from keeper.chain.node import Node, Provider, RpcError, data
 from keeper.errors import BadInput, Retry
 from keeper.model import READ_GAS, Failed, Question, Read
 from keeper.units import Address, Hash
@@ -64,14 +64,15 @@ def _of_one_provider(
     K-27: who was read may not be its own witness, which it would be of a part that another one had answered.
     """
     failure: Retry | BadInput | None = None
-    for only in node.providers() or (None,):  # where none is left, the node says why
+    for only in node.providers():
         with ThreadPoolExecutor(min(len(parts), AT_ONCE), "read") as pool:
             try:
                 return list(pool.map(lambda part, by=only: _returned(node, part, block_hash, lens, by), parts))
             except (Retry, BadInput) as error:
                 failure = failure or error
-    assert failure is not None
-    raise failure
+    if failure is not None:
+        raise failure
+    return [_returned(node, part, block_hash, lens) for part in parts]  # where none is left, the node says why
 
 
 def has_code(node: Node, address: Address, block_hash: Hash) -> bool:
@@ -152,7 +153,7 @@ def decode(returned: bytes, count: int) -> list[tuple[bool, bytes]]:
 
 
 def _returned(
-    node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens, only: int | None = None
+    node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens, only: Provider | None = None
 ) -> list[tuple[bool, bytes]]:
     """What each read returned; those that no gas was left for are asked again, in calls of ever fewer.
 
@@ -171,7 +172,7 @@ def _returned(
     starved = [k for k, (ok, returned) in enumerate(found) if not ok and not returned]
     if not starved or len(reads) == 1 or not any(read.gas > READ_GAS for read in reads):
         return found  # nothing could have taken the gas of the rest: they failed by themselves
-    by = node.providers()[0] if only is None else only
+    by = next(node.providers()) if only is None else only
     for part in [starved] if len(starved) < len(reads) else [starved[::2], starved[1::2]]:
         for k, again in zip(part, _returned(node, [reads[k] for k in part], block_hash, lens, by), strict=True):
             found[k] = again
@@ -179,18 +180,19 @@ def _returned(
 
 
 def _call(
-    node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens, only: int | None
+    node: Node, reads: Sequence[Read], block_hash: Hash, lens: Lens, only: Provider | None
 ) -> list[tuple[bool, bytes]]:
     """Raises RpcError, besides what `ask` does."""
     call = {"to": lens.address, "data": "0x" + encode(reads).hex(), "gas": hex(CALL_GAS)}
     at = {"blockHash": block_hash, "requireCanonical": True}
     returned = node.call("eth_call", [call, at, lens.override()], data, only)
+    host = node.name if only is None else only.name
     if not returned:
-        raise BadInput(_NO_OVERRIDE.format(host=node.name))
+        raise BadInput(_NO_OVERRIDE.format(host=host))
     try:
         return decode(returned, len(reads))
     except ValueError as error:
-        raise Retry(f"{node.name} gave a malformed answer to eth_call: {error}") from error
+        raise Retry(f"{host} gave a malformed answer to eth_call: {error}") from error
 
 
 _NO_OVERRIDE = (

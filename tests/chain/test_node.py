@@ -1,6 +1,7 @@
 """A node that lies, stalls or dies is passed over or named, and never believed."""
 
 import json
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -159,6 +160,16 @@ def test_credentials_in_the_url_are_sent_as_basic_authorization(liar: Start) -> 
     server = liar(behave)
     Node([server.url.replace("//", "//me:p%40ss@")], ANVIL_CHAIN).call("eth_gasPrice", [], quantity)
     assert set(seen) == {"Basic bWU6cEBzcw=="}
+
+
+def test_providers_share_the_time_of_one_question() -> None:
+    """Asked one after the other, they are waited for no longer than a call through all of them."""
+    node = Node(["http://127.0.0.1:1", "http://127.0.0.1:2"], ANVIL_CHAIN, timeout=60.0)
+    first, second = node.providers()
+    assert (first.name, second.name) == ("127.0.0.1:1", "127.0.0.1:2")
+    assert second.until == pytest.approx(first.until + 30.0, abs=5.0)
+    with pytest.raises(Retry, match=re.escape(second.name)):
+        node.call("eth_chainId", [], quantity, second)
 
 
 def test_a_wrong_chain_is_refused_and_never_asked_again(liar: Start, anvil: str) -> None:

@@ -63,7 +63,7 @@ class Case:
 
 
 def preflight(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate) -> tuple[Reason, ...]:
-    """What makes any action, and any valuation, impossible at this block: role, pause, feeds, mandate, emptiness."""
+    """What makes any action, or any valuation, impossible now: role, pause, feeds, gas, mandate, emptiness."""
     reasons = list(misfits(snapshot, vault, mandate))
     if not vault.keeper_allowed:
         reasons.append(Reason("C-1", f"{mandate.name}: the keeper's account does not hold the vault's keeper role"))
@@ -73,6 +73,9 @@ def preflight(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate) 
     reasons.extend(
         Reason("C-17", f"{mandate.name}: the price of {snapshot.token(r.token).symbol}: {r.problem}") for r in dead
     )
+    if snapshot.native.problem and not vault.urgent(snapshot):
+        sentence = f"{mandate.name}: what gas costs is not known, and only a rescue is worth any price: the gas token's"
+        reasons.append(Reason("M-gas", f"{sentence} price: {snapshot.native.problem}; see chain.native_feed"))
     if vault.total_supply == 0:
         reasons.append(Reason("M-empty", f"{mandate.name}: the vault is empty: it has no shares; deposit first"))
     elif not dead and (found := _valuation(snapshot, vault)):
@@ -94,10 +97,11 @@ def misfits(snapshot: Snapshot, vault: Vault, mandate: Mandate) -> tuple[Reason,
 
 def blackout(snapshot: Snapshot, mandate: Mandate, rescue: bool) -> tuple[Reason, ...]:
     """The windows in which nothing is done now; a `rescue` passes those that let rescues pass."""
+    now = snapshot.head.timestamp
     return tuple(
-        Reason("B-1", f"{mandate.name}: blackout until {window.end} ({window.reason})")
+        Reason("B-1", f"{mandate.name}: blackout for {-(-(window.end - now) // 60):,} min more ({window.reason})")
         for window in mandate.blackouts
-        if window.start <= snapshot.head.timestamp < window.end and not (rescue and window.rescues)
+        if window.start <= now < window.end and not (rescue and window.rescues)
     )
 
 

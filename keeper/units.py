@@ -30,6 +30,8 @@ PriceX36 = NewType("PriceX36", int)
 """Quote currency per raw unit of a token x 10**36: answer * 10**(36 - feed decimals - token decimals), exact."""
 
 WAD = Wad(10**18)
+NO_DEBT = 10**12
+"""A health factor from which on there is no debt to speak of; without any, Aave says 2**256 - 1."""
 RAY = Ray(10**27)
 BPS = 10_000
 PPM = 1_000_000

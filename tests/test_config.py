@@ -205,6 +205,11 @@ def test_health_factors_are_exact_in_wad(low: object):
         ),
         (('horizon = "6h"', "horizon = 6"), 'vault[core].policy.horizon: found 6, expected a duration such as "24h"'),
         (("max_loss_bps = 20", "max_loss_bps = 0"), "vault[core].policy.max_loss_bps: found 0, expected greater than"),
+        (("WETH = 0.7", "WETH = 70.0"), "vault[core].policy.volatility.WETH: found 70.0, expected less than or equal"),
+        (
+            (f'venues = ["{C}"]', "venues = []"),
+            "vault[core].policy.venues: found no pool, expected at least one; leave",
+        ),
         (('name = "carry"', 'name = "core"'), "vault: found two vaults with the name core, expected each once"),
         (('name = "carry"', 'name = "a b"'), 'vault[a b].name: found "a b", expected letters, digits'),
         (

@@ -10,8 +10,21 @@ from hypothesis import strategies as st
 
 from keeper.decide import decide
 from keeper.guard import GUARDS, turnover
-from keeper.model import Approved, Decision, GuardState, Hold, Limits, Refused, State, Threshold, Window
+from keeper.model import (
+    Approved,
+    Decision,
+    GuardState,
+    History,
+    Hold,
+    Limits,
+    Refused,
+    Snapshot,
+    State,
+    Threshold,
+    Window,
+)
 from keeper.units import Bps, Hash, Timestamp, Wei
+from tests import levered
 from tests.scene import (
     LANES,
     NOW,
@@ -96,6 +109,22 @@ def test_no_approved_plan_gains_or_loses_more_than_allowed(weth: float, wbtc: fl
 
 LIMITS = Limits(Bps(100), Bps(100), Bps(200), Bps(300), Bps(2_500), Bps(10_000), 300)
 GUARD = GuardState(7, False, Timestamp(0), 10**12, 10**13)
+
+
+def test_a_gas_price_that_is_not_known_stops_all_but_a_rescue() -> None:
+    """Gas would count as free: whatever is decided then is not what it costs."""
+    unknown: dict[str, Any] = {"problem": "the feed does not answer", "price_x36": 0}
+
+    def without(seen: Snapshot) -> Snapshot:
+        return replace(seen, native=replace(seen.native, **unknown))
+
+    held = decide(History(without(snapshot(basket(**FAR))), ()), STATE, beliefs(), mandate(), 0)
+    assert refusals(held) == {"M-gas"}
+    assert "the feed does not answer; see chain.native_feed" in held.verdict.reasons[0].sentence  # type: ignore[union-attr]
+    for health, expected in ((1.03, Approved), (1.45, Refused)):
+        seen = without(levered.position(health))
+        found = decide(History(seen, ()), STATE, levered.trusting(), levered.mandate(), 0)
+        assert isinstance(found.verdict, expected), found.why
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from keeper.model import Quantity, Snapshot, Token
-from keeper.units import SECONDS_PER_DAY, WAD, Address
+from keeper.units import NO_DEBT, SECONDS_PER_DAY, WAD, Address
 
 BAR = 25
 """Characters of a bar; its band takes the middle three fifths."""
@@ -55,7 +55,9 @@ def duration(seconds: float) -> str:
 def level(quantity: Quantity, value: float | None = None) -> str:
     """The value of a watched quantity, or another one in its words: a weight as a percentage, a health factor as is."""
     shown = quantity.value if value is None else value
-    return f"{shown:.3f}" if quantity.name == HEALTH else per_cent(shown)
+    if quantity.name == HEALTH:
+        return "no debt" if shown >= NO_DEBT else f"{shown:.3f}"
+    return per_cent(shown)
 
 
 def inside(quantity: Quantity) -> bool:
@@ -87,7 +89,7 @@ def symbol(snapshot: Snapshot, token: Address) -> str:
 
 
 def health(wad: int) -> str:
-    return "no debt" if wad >= 10**30 else f"{wad / WAD:.4f}"
+    return "no debt" if wad >= NO_DEBT * WAD else f"{wad / WAD:.4f}"
 
 
 def inset(content: RenderableType) -> Padding:

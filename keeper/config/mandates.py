@@ -57,7 +57,7 @@ def mandate(
         volatility_priors=tuple(
             (_token(vault, "policy.volatility", one, tokens), sigma) for one, sigma in policy.volatility.items()
         ),
-        venues=policy.venues,
+        venues=policy.venues or (),
         max_turnover=None if policy.max_turnover is None else _bps(policy.max_turnover),
         max_trade=_most(vault, tokens),
         venue_limits=tuple((pool, _raw(most, tokens[0])) for pool, most in policy.venue_limits.items()),

@@ -32,7 +32,7 @@ from keeper.config.fields import (
 )
 from keeper.errors import BadInput
 from keeper.model import Lane, Lanes, Preventative, Settle
-from keeper.units import BPS, SECONDS_PER_YEAR, Wei
+from keeper.units import BPS, SECONDS_PER_YEAR, Address, Wei
 
 GWEI = 10**9
 MIN_LEAD = 1.125
@@ -46,6 +46,8 @@ OWN_KEYS: dict[str, tuple[str, ...]] = {
 }
 """Keys that only some kinds of policy have."""
 Chance = Annotated[float, Strict(), Field(gt=0, lt=1)]
+Volatility = Annotated[float, Strict(), Field(gt=0, le=10)]
+"""A year, of log prices, as a fraction: 0.65 is 65 %; beyond ten times that a percentage was meant."""
 
 
 class Section(BaseModel):
@@ -239,9 +241,9 @@ class PolicySettings(Section):
     min_trade: NotNegative = 0.0
     max_turnover: Annotated[float | None, Strict(), Field(ge=1e-4, le=10)] = None
     max_trade: dict[Text, Positive] = Field(default_factory=dict)
-    venues: tuple[AddressField, ...] = ()
+    venues: tuple[AddressField, ...] | None = None
     venue_limits: dict[AddressField, Positive] = Field(default_factory=dict)
-    volatility: dict[Text, Positive] = Field(default_factory=dict)
+    volatility: dict[Text, Volatility] = Field(default_factory=dict)
     blackouts: tuple[Blackout, ...] = ()
 
     @field_validator("every", "act_above", "stop_below", "stress")
@@ -262,6 +264,13 @@ class PolicySettings(Section):
         act = info.data.get("act_above") or Preventative().act_above
         if value is not None and value >= act:
             raise ValueError(f"expected less than act_above, {act:g}: it must stop at a lower chance than it acts at")
+        return value
+
+    @field_validator("venues")
+    @classmethod
+    def _some(cls, value: tuple[Address, ...] | None) -> tuple[Address, ...] | None:
+        if value is not None and not value:
+            raise ValueError("found no pool, expected at least one; leave it out to use all that the vault allows")
         return value
 
     @field_validator("gas_wait", "gas_unless")

@@ -103,7 +103,7 @@ def _head(draft: Draft) -> list[str]:
 def _vault(one: VaultDraft) -> list[str]:
     sigmas = ", ".join(f"{_key(symbol)} = {_volatility(symbol)}" for symbol in dict.fromkeys(one.symbols))
     base = one.symbols[0] if one.symbols else ""
-    least = 100 if base in STABLE else 0.05 if base in VOLATILITY else 0
+    least = _least(base)
     return [
         "",
         "[[vault]]",
@@ -123,14 +123,19 @@ def _vault(one: VaultDraft) -> list[str]:
         _said(f"min_trade = {least}", f"least worth of a leg, in {_plain(base) or 'the base asset'}"),
         _said(f"volatility = {{ {sigmas} }}", "a year, until the journal knows"),
         *_venues(one.venues),
-        *_ways(),
-        *_limits(one),
+        *_ways(least or 1.0),
+        *_limits(one, least or 1.0),
         '# blackouts = [{ start = 2026-01-31T18:00:00Z, end = 2026-01-31T20:00:00Z, reason = "fork", rescues = true }]',
     ]
 
 
-def _ways() -> list[str]:
-    """Other ways to act, to be uncommented."""
+def _least(base: str) -> float:
+    """A leg that is worth its gas, in the base asset; 0 where nothing is known of that."""
+    return 100 if base in STABLE else 0.05 if base in VOLATILITY else 0
+
+
+def _ways(least: float) -> list[str]:
+    """Other ways to act, to be uncommented; amounts in the base asset by what is `least` worth a leg."""
     return [
         _said('# kind = "preventative"', "act before a band breaks, while forecasts have proven themselves"),
         _said("# act_above = 0.3", "... from this chance to leave the band within the horizon"),
@@ -140,7 +145,7 @@ def _ways() -> list[str]:
         _said('# kind = "calendar"', 'act once in every period; "periodic" looks once, "continuous" always acts'),
         _said('# every = "24h"', "... the period"),
         _said("# release = 0.25", "come back so far inside the band, as a share of the way to the target"),
-        _said("# min_gain = 5.0", "least that acting must save, in the base asset"),
+        _said(f"# min_gain = {least / 20:g}", "least that acting must save, in the base asset"),
         _said('# payback = "7d"', "costs must be earned back within"),
         _said("# gas_below_gwei = 20", "dearer gas is waited for; a rescue never waits"),
         _said('# gas_wait = "6h"', "... at most so long"),
@@ -149,14 +154,16 @@ def _ways() -> list[str]:
     ]
 
 
-def _limits(one: VaultDraft) -> list[str]:
-    """Limits on the size of an action, to be uncommented."""
+def _limits(one: VaultDraft, least: float) -> list[str]:
+    """Limits on the size of an action, to be uncommented: as many times what is `least` worth a leg as hold it."""
     limits = [_said("# max_turnover = 0.1", "most that an action sells, of the vault's value; no urgent rescue waits")]
     if one.symbols:
-        trade = f"# max_trade = {{ {_key(one.symbols[-1])} = 50 }}"
+        last = one.symbols[-1]
+        most = 50_000 if last in STABLE else 20 if last in VOLATILITY else 1_000
+        trade = f"# max_trade = {{ {_key(last)} = {most} }}"
         limits.append(_said(trade, "... of a token, sold or bought, in whole units; likewise"))
     if one.venues:
-        paid = f'# venue_limits = {{ "{one.venues[0][0]}" = 100000 }}'
+        paid = f'# venue_limits = {{ "{one.venues[0][0]}" = {1_000 * least:.12g} }}'
         limits.append(_said(paid, "... paid into a pool, in the base asset; likewise"))
     return limits
 
@@ -179,8 +186,9 @@ def _leverage(one: VaultDraft) -> list[str]:
 
 
 def _range(one: VaultDraft) -> list[str]:
-    wanted = f"range = {{ half_width = {one.half_width / BPS:g}, trigger = 0.9, idle = 0.1 }}"
-    free = wanted.replace(" }", f", narrowest = {one.half_width / BPS / 4:g}, widest = {one.half_width / BPS:g} }}")
+    widest, narrowest = one.half_width / BPS, max(1, one.half_width // 4) / BPS
+    wanted = f"range = {{ half_width = {widest:g}, trigger = 0.9, idle = 0.1 }}"
+    free = wanted.replace(" }", f", narrowest = {narrowest:g}, widest = {widest:g} }}")
     return [
         _said(wanted, "of the price; act at 90 % of the way to an end, or with 10 % idle"),
         "# The width may be whatever earns most, fees less what arbitrage takes and moving costs, between two bounds:",

@@ -8,6 +8,9 @@ from keeper.model import Cost, Forecast, HealthGoal, HealthProblem, Mandate
 from keeper.plan.position import Tried, health_factor, values
 from keeper.plan.volatility import relative_variance
 
+_LEAST_NET, _NOTHING = 1e-3, 1e-18
+"""Share of collateral and debt together, and quote currency: the least net worth that leverage is measured against."""
+
 
 class Valuer:
     """Values a position: tracking the target leverage, and what liquidators are expected to take.
@@ -30,16 +33,16 @@ class Valuer:
 
     def off(self, collateral: float, debt: float) -> float:
         """The collateral's multiple of net worth, less the target's."""
-        return collateral / (collateral - debt) - self.target if collateral > debt else math.inf
+        return collateral / _net(collateral, debt) - self.target
 
     def tracking(self, collateral: float, debt: float) -> float:
         """Raw units of collateral, as every cost."""
-        net = max(collateral - debt, 0.0)
-        return self.region.relative_value(self.off(collateral, debt)) * net / self.problem.collateral_price
+        value = self.region.relative_value(self.off(collateral, debt))
+        return value * _net(collateral, debt) / self.problem.collateral_price
 
     def waiting(self) -> Cost:
         collateral, debt = values(self.problem)
-        net = max(collateral - debt, 0.0)
+        net = _net(collateral, debt)
         risk = self.region.waiting(self.off(collateral, debt), self.horizon) * net / self.problem.collateral_price
         return Cost(risk=risk, touch=self.liquidated(collateral, debt))
 
@@ -66,13 +69,18 @@ class Valuer:
 
     def _region(self, mandate: Mandate, full: Tried) -> NoTrade:
         collateral, debt = values(self.problem)
-        net = max(collateral - debt, 1e-300)
+        net = _net(collateral, debt)
         traded = abs(full.collateral - collateral) + 1e-300
         spent = full.cost.fees + max(0.0, full.cost.impact) / mandate.chunks.most + max(0.0, full.cost.basis)
         fixed = (full.cost.gas + full.cost.l1_data) * self.problem.collateral_price / net
         speed = abs(self.target * (1.0 - self.target)) * self.sigma
         proportional = max(0.0, spent) * self.problem.collateral_price / traded
         return no_trade(mandate.risk_aversion * self.sigma**2, speed, proportional, fixed)
+
+
+def _net(collateral: float, debt: float) -> float:
+    """Net worth in quote currency; where there is hardly any, or none, so much that all costs stay finite."""
+    return max(collateral - debt, _LEAST_NET * (collateral + debt), _NOTHING)
 
 
 def _multiple(problem: HealthProblem, health: float) -> float:

@@ -123,6 +123,37 @@ def test_what_the_template_offers_is_accepted() -> None:
         parse(GOOD.replace(*BLACKOUT).replace("blackouts", "# b").replace(AT[0], AT[0] + lines + "\n"), FILE, ENVIRON)
 
 
+def test_the_template_offers_a_range_of_a_free_width() -> None:
+    """Of a half-width that a quarter of has more decimals than a width may have."""
+    drafted = template.text(
+        Draft(
+            1,
+            ("URL",),
+            A,
+            3_600,
+            C,
+            "key.json",
+            (VaultDraft("wide", B, "range", ("USDC", "WETH"), half_width=Bps(1_051)),),
+        )
+    )
+    (free,) = (line for line in drafted.splitlines() if "narrowest" in line)
+    kept = [line for line in drafted.splitlines() if not line.startswith("range = ") and "WETH = 0" not in line]
+    found = parse("\n".join(kept).replace(free, free.removeprefix("# ")), FILE, ENVIRON)
+    width = found.vaults[0].range
+    assert width is not None
+    assert (width.narrowest, width.widest) == (0.0262, 0.1051)
+
+
+@pytest.mark.parametrize("base", ["USDC", "WETH", "PEPE"])
+def test_what_the_template_offers_of_amounts_fits_its_base_asset(base: str) -> None:
+    """A most that is under the least of a leg would let nothing be traded."""
+    vault = VaultDraft("core", B, "basket", (base, "WBTC"), venues=((A, "pool"),))
+    lines = template.text(Draft(1, ("URL",), A, 3_600, C, "key.json", (vault,))).splitlines()
+    said = tomllib.loads(next(line for line in lines if line.startswith("min_trade")))
+    most = tomllib.loads(next(line for line in lines if line.startswith("# venue_limits")).removeprefix("# "))
+    assert most["venue_limits"][A] >= 1_000 * said["min_trade"] > -1
+
+
 def test_every_policy_says_how_far_to_go_back() -> None:
     for kind in (Threshold, Calendar, Periodic, Continuous, DynamicBand, Preventative):
         assert "settle" in {field.name for field in dataclasses.fields(kind)}

@@ -1,5 +1,6 @@
 """Levered vaults whose mandates the market cannot serve: what each sentence says helps does, and a little less not."""
 
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from keeper.decide import decide
 from keeper.model import Approved, Decision, GuardState, History, Refused, Snapshot, Threshold
+from keeper.plan.policy.words import level
 from keeper.units import WAD, Bps, Timestamp, Wad
 from tests import levered
 from tests.scene import STATE, USDC, WETH, WETH_USDC
@@ -215,3 +217,19 @@ def test_a_flash_loan_that_cannot_be_had_is_done_without_as_far_as_it_goes() -> 
         again = decided(1.1, replace(seen, markets=(dry,)), low=low, policy=Threshold("target"))
         assert isinstance(again.verdict, Approved)
         assert (again.verdict.plan.limits == ()) == enough
+
+
+@pytest.mark.parametrize("health", [0.4, 0.8, 0.829, 0.83, 0.831, 0.86, 0.9])
+def test_a_position_that_is_worth_nothing_is_no_arithmetic_surprise(health: float) -> None:
+    """At 0.83 the debt is all that the collateral is worth: costs in terms of what is left have no bound."""
+    found = decided(health)
+    if isinstance(found.verdict, Refused):
+        assert not {reason.id for reason in found.verdict.reasons} & {"K-31"}
+    plan = found.verdict.plan
+    for one in plan.candidates if plan is not None else ():
+        assert math.isfinite(one.cost.total)
+
+
+@pytest.mark.parametrize(("health", "said"), [(2.0**256 / WAD, "no debt"), (1.4691, "1.469")])
+def test_a_health_factor_without_debt_is_no_number(health: float, said: str) -> None:
+    assert level("health factor", health) == said

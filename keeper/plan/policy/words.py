@@ -2,11 +2,14 @@
 
 from keeper.model import Quantity
 from keeper.plan.policy.chance import HEALTH, Edge
-from keeper.units import SECONDS_PER_DAY
+from keeper.units import NO_DEBT, SECONDS_PER_DAY
 
 
 def level(name: str, value: float) -> str:
-    return f"{value:.3f}" if name == HEALTH else f"{100 * value:.2f} %"
+    """The value of a watched quantity: a health factor as it is, a weight or a share as a percentage."""
+    if name == HEALTH:
+        return "no debt" if value >= NO_DEBT else f"{value:.3f}"
+    return f"{100 * value:.2f} %"
 
 
 def standing(one: Quantity) -> str:

@@ -23,6 +23,7 @@ from keeper.plan.limits import TURNOVER, Held, bound_by
 from keeper.plan.liquidity import TICK, Laid, one_sided, sold, swapped, worth
 from keeper.plan.route import Market
 from keeper.plan.volatility import relative_variance
+from keeper.units import BPS
 
 _LEAST_LIQUIDITY = 0.9
 """Of what is expected: the loss is the guard's to bound, this only keeps the range from ending empty."""
@@ -30,6 +31,8 @@ _MUCH_IDLE = 0.1
 _LEAST_GAIN = 0.05
 """Shares of value: an action that leaves much idle must at least put so much more to work."""
 _LEAST_VARIANCE = 1e-8
+_WIDTHS = 3
+"""Tried after the first, each the best for what moving into the one before costs."""
 _BISECTIONS = 12
 """Towards the least that has to be sold."""
 Ends = Callable[[], tuple[int, int]]
@@ -51,8 +54,26 @@ def plan_range(
     """
     market = open_market()
     state = _Valuer(problem, forecast, mandate, market, limits)
+    tried, stuck = _try(problem, mandate, market, limits, state)
+    for _ in range(_WIDTHS):
+        if not state.measure([one for _, one in tried]):
+            break
+        tried, stuck = _try(problem, mandate, market, limits, state)
+    refused = [Candidate(way[0] or _STAY, Cost(), f"not possible: {error}") for way, error in stuck]
+    told: tuple[Reason, ...] = ()
+    if stuck and not any(_inside(problem, one) for _, one in tried):
+        told = (_why_not(problem, mandate, *stuck[0], market, limits, state.working),)
+    if not tried:
+        return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), told),)
+    short = [told or _still_idle(problem, mandate, one, market, limits) for _, one in tried]
+    return _ranked(problem, mandate, state, tried, tuple(refused), short)
+
+
+def _try(
+    problem: RangeProblem, mandate: Mandate, market: Market, limits: Sizes, state: "_Valuer"
+) -> tuple[list[tuple[str, Laid]], list[tuple[Way, Unquotable]]]:
+    """The ranges that can be laid, by name, and the ways that lead to none, with why."""
     tried: list[tuple[str, Laid]] = []
-    refused: list[Candidate] = []
     stuck: list[tuple[Way, Unquotable]] = []
     assert isinstance(mandate.goal, RangeGoal)
     for way in _ways(problem, mandate.goal, state.half):
@@ -62,14 +83,7 @@ def plan_range(
             tried.append((f"{name} {found.lower} to {found.upper}" if name else _STAY, found))
         except Unquotable as error:
             stuck.append((way, error))
-            refused.append(Candidate(name or _STAY, Cost(), f"not possible: {error}"))
-    told: tuple[Reason, ...] = ()
-    if stuck and not any(_inside(problem, one) for _, one in tried):
-        told = (_why_not(problem, mandate, *stuck[0], market, limits, state.working),)
-    if not tried:
-        return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), told),)
-    state.measure([one for _, one in tried])
-    return _ranked(problem, mandate, state, tried, tuple(refused), told)
+    return tried, stuck
 
 
 def _laid(problem: RangeProblem, ends: Ends, market: Market, limits: Sizes, working: float) -> Laid:
@@ -95,15 +109,50 @@ def _why_not(
         return no_range_possible(mandate, Unquotable("the swap would move the price out of so narrow a range"))
     except Unquotable as error:
         return no_range_possible(mandate, error)
+
+    def enough(most: float) -> bool:
+        try:
+            _laid(problem, way[1], market, replace(free, turnover=most), working)
+        except Unquotable:
+            return False
+        return True
+
+    return too_little_to_work(mandate, limits, whole, _least(whole, enough), str(why))
+
+
+def _least(whole: float, enough: Callable[[float], bool]) -> float:
+    """The least that has to be sold, of the `whole` that would fit the range."""
     low, high = 0.0, whole
     for _ in range(_BISECTIONS):
         most = (low + high) / 2.0
-        try:
-            _laid(problem, way[1], market, replace(free, turnover=most), working)
-            high = most
-        except Unquotable:
-            low = most
-    return too_little_to_work(mandate, limits, whole, high, str(why))
+        low, high = (low, most) if enough(most) else (most, high)
+    return high
+
+
+def _most_idle(mandate: Mandate) -> float:
+    assert isinstance(mandate.goal, RangeGoal)
+    return mandate.goal.idle / BPS
+
+
+def _still_idle(
+    problem: RangeProblem, mandate: Mandate, one: Laid, market: Market, limits: Sizes
+) -> tuple[Reason, ...]:
+    """Why a range leaves more idle than the band allows, where limits are why; with the least that would do."""
+    most = _most_idle(mandate)
+    if one.idle <= most or not _inside(problem, one) or not bound_by(limits.rules, limits.turnover):
+        return ()
+    market, free = replace(market, caps=()), replace(limits, turnover=math.inf, min_trade=0.0)
+
+    def enough(turnover: float) -> bool:
+        return swapped(problem, one.lower, one.upper, market, replace(free, turnover=turnover)).idle <= most
+
+    try:
+        whole = sold(problem, swapped(problem, one.lower, one.upper, market, free).trades)
+        least = _least(whole, enough)
+    except Unquotable:
+        return ()
+    why = f"what may be sold now puts {1.0 - one.idle:.1%} to work, and the band asks for {1.0 - most:.1%}"
+    return (too_little_to_work(mandate, limits, whole, least, why),)
 
 
 def _ranked(
@@ -112,16 +161,19 @@ def _ranked(
     state: "_Valuer",
     tried: list[tuple[str, Laid]],
     refused: tuple[Candidate, ...],
-    told: tuple[Reason, ...],
+    told: list[tuple[Reason, ...]],
 ) -> tuple[Plan, ...]:
-    """A range that would itself be left to lay anew is offered only when no other costs less than waiting."""
-    waiting = state.waiting()
-    valued = [(name, one, state.cost(one)) for name, one in tried]
+    """A range that would itself be left to lay anew is offered only when no other costs less than waiting.
+
+    `told` is what keeps each one tried from ending inside the band.
+    """
+    waiting, idle = state.waiting(), _most_idle(mandate)
+    valued = [(name, one, state.cost(one), why) for (name, one), why in zip(tried, told, strict=True)]
     candidates = (
-        Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h"),
+        Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h{state.poor}"),
         *(
-            Candidate(n, c, f"{len(one.trades.legs)} legs" + ("" if _inside(problem, one) else ", ends outside"))
-            for n, one, c in valued
+            Candidate(n, c, f"{len(one.trades.legs)} legs{_ending(_inside(problem, one), one.idle, idle)}")
+            for n, one, c, _ in valued
         ),
         *refused,
     )
@@ -129,14 +181,20 @@ def _ranked(
         valued = valued[:1]
     else:
         repaired = [v for v in valued if _inside(problem, v[1])]
-        worthwhile = any(cost.total < waiting.total for _, _, cost in repaired)
+        worthwhile = any(cost.total < waiting.total for _, _, cost, _ in repaired)
         valued = sorted(repaired if worthwhile else valued, key=lambda v: v[2].total)
-    acting = tuple(Plan(one.trades.legs, _move(one), c, waiting, n, candidates, told) for n, one, c in valued)
-    best, _, cost = valued[0]
+    acting = tuple(Plan(one.trades.legs, _move(one), c, waiting, n, candidates, w) for n, one, c, w in valued)
+    best, _, cost, short = valued[0]
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         why = f"waiting costs {waiting.total:.0f}, the best trade ({best}) {cost.total:.0f}, in raw base units"
-        return (Plan((), None, cost, waiting, why, candidates, told), *acting)
+        return (Plan((), None, cost, waiting, why, candidates, short), *acting)
     return acting
+
+
+def _ending(inside: bool, idle: float, most: float) -> str:
+    if inside and idle <= most:
+        return ""
+    return ", ends outside" if not inside else f", ends outside: {idle:.1%} idle"
 
 
 def _inside(problem: RangeProblem, one: Laid) -> bool:
@@ -187,8 +245,9 @@ class _Valuer:
     """What states of the vault cost, in raw units of the base asset.
 
     Fees are estimated from what the vault has earned since they were last collected, towards a prior of a quarter more
-    than what arbitrage takes. To lay a range anew costs what it was measured to cost now, or where nothing had to be
-    swapped half its value's way through its own pool, and gas.
+    than what arbitrage takes, and never at less than that takes: what the mandate wants at work is not to look better
+    idle, nor outside its range, because little was earned of late. To lay a range anew costs what it was measured to
+    cost now, or where nothing had to be swapped half its value's way through its own pool, and gas.
     """
 
     def __init__(
@@ -200,15 +259,24 @@ class _Valuer:
         self.variance = max(_LEAST_VARIANCE, relative_variance(forecast, problem.base, problem.other))
         bare = market.cost((), limits.base_gas)
         self.reset = problem.venue.fee / 2.0 + (bare.gas + bare.l1_data) / self.wealth
-        self.fees = self._fees()
+        self.earning = self._fees()
+        self.fees = max(self.earning, self.variance / 8.0)
         self.half = self._half()
         self.best = range_rate(self.half * TICK, self.fees, self.variance, self.reset)
         self.aversion = mandate.risk_aversion
 
-    def measure(self, tried: list[Laid]) -> None:
-        """Take the dearest way back for what any later one costs."""
-        self.reset = max(self.reset, *(one.trades.cost.execution / self.wealth for one in tried))
+    def measure(self, tried: list[Laid]) -> bool:
+        """Take the dearest way back for what any later one costs; whether another width earns most then."""
+        self.reset = max([self.reset, *(one.trades.cost.execution / self.wealth for one in tried)])
+        was, self.half = self.half, self._half()
         self.best = range_rate(self.half * TICK, self.fees, self.variance, self.reset)
+        return abs(self.half - was) > self.problem.spacing / 2.0
+
+    @property
+    def poor(self) -> str:
+        """What is to be said of fees that do not pay for what arbitrage takes."""
+        share = self.earning / (self.variance / 8.0)
+        return f"; of late fees paid for {share:.0%} of what arbitrage takes" if share < 1.0 else ""
 
     @property
     def working(self) -> float:

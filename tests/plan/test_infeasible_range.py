@@ -68,7 +68,8 @@ def test_a_range_laid_beside_the_price_says_what_would_centre_it(
         verdict = decided(scene(2_650.0), **TARGET, **limit(whole)).verdict
         assert isinstance(verdict, Approved), verdict
         done = verdict.plan.reason.startswith("re-centre")
-        assert bool(verdict.plan.limits) != done, "said just where it is so"
+        beside = [one for one in verdict.plan.limits if "the band asks for" not in one.sentence]
+        assert bool(beside) != done, "said just where it is so"
         return done
 
     verdict = decided(scene(2_650.0), **TARGET, **limit(tight)).verdict
@@ -78,6 +79,32 @@ def test_a_range_laid_beside_the_price_says_what_would_centre_it(
     enough = number(one.sentence, after)
     assert centred(enough)
     assert not centred(enough * LESS)
+
+
+@pytest.mark.parametrize(
+    ("code", "limit", "tight", "after"),
+    [(c, limit, tight, after) for (c, limit, _, after), tight in zip(RULES, (25.0, 60.0, 150e3, 150e3), strict=True)],
+)
+def test_a_range_that_leaves_more_idle_than_the_band_says_what_would_fill_it(
+    code: str, limit: Any, tight: float, after: str
+) -> None:
+    def found(whole: float) -> tuple[Any, float]:
+        verdict = decided(scene(2_650.0), **TARGET, **limit(whole)).verdict
+        assert isinstance(verdict, Approved), verdict
+        done = next(one for one in verdict.plan.candidates if one.name == verdict.plan.reason)
+        idle = float(done.note.split(" ")[-2].rstrip("%")) if "idle" in done.note else 0.0
+        return verdict.plan, idle
+
+    plan, idle_share = found(tight)
+    assert plan.reason.startswith("re-centre")
+    assert idle_share > 10.0
+    (one,) = plan.limits
+    assert one.id == code
+    assert "to work, and the band asks for 90.0%" in one.sentence
+    enough = number(one.sentence, after)
+    assert found(enough)[0].limits == ()
+    assert found(enough)[1] == 0.0
+    assert found(enough * LESS)[0].limits != ()
 
 
 @pytest.mark.parametrize(("code", "limit", "tight", "after"), RULES)

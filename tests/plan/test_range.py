@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from keeper.costs import fee_rate, range_efficiency, range_rate
 from keeper.decide import decide
 from keeper.errors import Refusal
 from keeper.forecast import forecast
@@ -45,6 +46,8 @@ POOL = Address("0x" + "01" * 20)
 LOW, HIGH = "0x" + "11" * 20, "0x" + "22" * 20
 SPACING = 10
 HALF = 1_000
+LONG_AGO = GuardState(7, False, Timestamp(NOW - 10 * 86_400), 10**12, 10**13)
+"""Of a vault that collected its fees ten days ago."""
 
 
 def scene(usd: float = 3_000.0, *, base_first: bool = True, moved: float = 0.0, **changes: Any) -> Snapshot:
@@ -214,8 +217,7 @@ def test_a_free_width_follows_fees_and_the_cost_of_moving_within_its_bounds() ->
     def width(**changes: Any) -> int:
         fees = changes.pop("fees", (0, 0))
         goal = RangeGoal(Bps(1_000), Bps(9_000), Bps(1_000), Bps(200), Bps(3_000))
-        acted = GuardState(7, False, Timestamp(NOW - 10 * 86_400), 10**12, 10**13)
-        move = planned(scene(2_650.0, fees=fees, guard=acted), goal=goal, **changes)[0].move
+        move = planned(scene(2_650.0, fees=fees, guard=LONG_AGO), goal=goal, **changes)[0].move
         assert isinstance(move, RangeMove)
         return move.tick_upper - move.tick_lower
 
@@ -223,6 +225,39 @@ def test_a_free_width_follows_fees_and_the_cost_of_moving_within_its_bounds() ->
     assert rich < poor
     low, high = (2 * math.log1p(w) / math.log(1.0001) for w in (0.02, 0.3))
     assert low - SPACING <= rich < poor <= high + SPACING
+
+
+def test_a_free_width_is_the_best_for_what_moving_it_was_measured_to_cost() -> None:
+    """Not for the least that moving could cost, which narrower ranges would be moved more often for."""
+    goal = RangeGoal(Bps(1_000), Bps(9_000), Bps(1_000), Bps(200), Bps(3_000))
+    seen = scene(2_650.0, fees=(15 * 10**9, 0), guard=LONG_AGO)
+    plan = planned(seen, goal=goal)[0]
+    assert isinstance(plan.move, RangeMove)
+    nav = seen.vaults[0].nav(seen, NOW)
+    reset, variance = plan.cost.execution / nav, 0.8**2 + 0.01**2
+    present = HALF * math.log(1.0001)
+    span = min(10 / 365, present**2 / variance)
+    fees = fee_rate(15 * 10**9 / nav, range_efficiency(present, present), span, variance)
+
+    def earns(half: float) -> float:
+        return range_rate(half, fees, variance, reset)
+
+    half = (plan.move.tick_upper - plan.move.tick_lower) / 2 * math.log(1.0001)
+    assert earns(half) > max(earns(half / 2.0), earns(2.0 * half))
+
+
+def test_fees_that_do_not_pay_make_neither_idle_value_nor_waiting_look_better() -> None:
+    def costs(**rules: Any) -> tuple[Cost, Cost, str]:
+        plans = planned(scene(2_650.0, guard=LONG_AGO), **rules)
+        centred = next(plan for plan in plans if plan.reason.startswith("re-centre"))
+        return centred.cost, centred.waiting, centred.candidates[0].note
+
+    whole, waiting, note = costs()
+    partly, still, _ = costs(max_turnover=Bps(2_500))
+    assert "of late fees paid for 19% of what arbitrage takes" in note
+    assert partly.lvr >= whole.lvr - 1e-3 * abs(whole.execution)
+    assert whole.total < waiting.total
+    assert still.lvr > 0.0
 
 
 def test_every_cost_of_a_range_is_told_in_its_part() -> None:

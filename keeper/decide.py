@@ -37,16 +37,20 @@ from keeper.units import Address, Timestamp, Wei
 SLOT_S = 12
 """Seconds from the snapshot to the block that a plan is predicted for."""
 RESCUE_SHARE_OF_LOSS = 0.8
-"""Of what a rescue may lose: more than this is planned only where nothing less helps."""
+"""Of what a rescue may lose: more than this is planned only where less would not go a fair part as far ..."""
+RESCUE_FAIR_PART = 0.25
+"""... which is this."""
 RESCUE_DEADLINE_S = 120
 """A rescue that old is planned anew."""
 MAX_HALVINGS = 6
 CLOSER = 3
 """Bisections from a plan that was halved towards the largest that passes."""
-SIZE = frozenset(("C-6", "C-7", "C-10", "C-11b", "C-11d", "C-11t", "C-11u", "C-14", "K-33")) | frozenset(
-    ("M-max_turnover", "M-max_trade", "M-venue_limits", CAPPED)
+SIZE = (
+    frozenset(("C-6", "C-7", "C-10", "C-11b", "C-11d", "C-11t", "C-11u", "C-14", "K-33"))
+    | frozenset(("M-max_turnover", "M-max_trade", "M-venue_limits", CAPPED))
+    | frozenset(("35", "36", "50", "51", "C-33", "Flash", "LIQUIDITY"))  # where the exact replay stops
 )
-"""Guards that a smaller trade may satisfy."""
+"""Guards, and limits of the lending market, that a smaller trade may satisfy."""
 LENT = frozenset((LIQUIDITY, FLASH))
 """What stands in the way of a rescue's size besides: housekeeping's planner has tried less by itself."""
 
@@ -215,26 +219,40 @@ class _Case:
     def _rescue(self) -> Verdict:
         """One action of the urgent tier to the target, or as much of the way as the guards let through, by bisection.
 
-        A part of what may be lost is kept for what moves meanwhile, where there is a choice.
+        A part of what may be lost is kept for what moves meanwhile, where there is a choice. What was found to pass is
+        not given up for what stands in the way of less.
         """
-        first: Verdict | None = None
-        roomy: Approved | None = None
-        tight: Approved | None = None
-        low, share, high = 0.0, 1.0, 1.0
-        for _ in range(MAX_HALVINGS + 1):
-            verdict = self._chosen(self._plans(share, urgent=True))
-            first = first or verdict
+        roomy: tuple[float, Approved] | None = None
+        tight: tuple[float, Approved] | None = None
+        first = verdict = self._chosen(self._plans(1.0, urgent=True))
+        low, share, high, refused = 0.0, 1.0, 1.0, 1.0
+        for _ in range(MAX_HALVINGS):
             if isinstance(verdict, Refused) and not {reason.id for reason in verdict.reasons} <= SIZE | LENT:
-                return verdict
+                break
             if isinstance(verdict, Approved) and self._lost(verdict) <= RESCUE_SHARE_OF_LOSS:
-                roomy, low = verdict, share
+                roomy, low = (share, verdict), share
             else:
-                tight, high = verdict if isinstance(verdict, Approved) else tight, share
+                high = share
+                if isinstance(verdict, Approved):
+                    tight = tight or (share, verdict)
+                elif tight is None:
+                    refused = share
             if low == high:
                 break
             share = (low + high) / 2.0
-        assert first is not None
-        return roomy or tight or first
+            verdict = self._chosen(self._plans(share, urgent=True))
+        if roomy is not None and (tight is None or roomy[0] >= RESCUE_FAIR_PART * tight[0]):
+            return roomy[1]
+        if tight is None:
+            return first
+        for _ in range(CLOSER if tight[0] < refused else 0):
+            share = (tight[0] + refused) / 2.0
+            verdict = self._chosen(self._plans(share, urgent=True))
+            if isinstance(verdict, Approved):
+                tight = share, verdict
+            else:
+                refused = share
+        return tight[1]
 
     def _lost(self, approved: Approved) -> float:
         """What a plan is predicted to lose, as a share of what it may."""

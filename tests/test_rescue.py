@@ -23,6 +23,7 @@ from keeper.model import (
     Rescue,
     Snapshot,
     State,
+    Threshold,
 )
 from keeper.units import BPS, WAD, Bps, Hash, Timestamp, Wad, Wei
 from tests import levered, scene
@@ -236,3 +237,36 @@ def test_every_guard_belongs_to_one_tier_or_to_both() -> None:
     ids = {guard_id for guard_id, _, _ in guard.GUARDS}
     assert ids > guard.HOUSEKEEPING | guard.RESCUES
     assert not guard.HOUSEKEEPING & guard.RESCUES
+
+
+@pytest.mark.parametrize(("most_loss", "reached"), [(38, 1.2), (40, 1.79), (42, 1.79), (44, 1.79), (50, 1.79)])
+@pytest.mark.parametrize("health", [0.98, 1.01])
+def test_a_rescue_that_passes_is_not_given_up_for_what_stands_in_the_way_of_a_smaller_one(
+    health: float, most_loss: int, reached: float
+) -> None:
+    """Each costs about 34 bp of the debt that it repays; under a health factor of 1 the market forbids small ones."""
+    low = replace(levered.RESCUE, most_loss=Bps(most_loss))
+    market = levered.position(health, collateral=100.0, depth=400e6, rescue=low)
+    verdict = approved(decided(market, policy=Threshold()))
+    assert verdict.plan.urgent
+    assert (verdict.prediction.health_factor or 0) > reached * WAD
+
+
+def test_room_to_spare_is_not_bought_with_hardly_any_rescue() -> None:
+    """With pools under the oracle every size costs about as much a unit: a fiftieth of the way is not much safer."""
+    market = levered.position(1.02, collateral=100.0, depth=400e6)
+    verdict = approved(decided(replace(market, venues=levered.pools(3_000.0 * 0.991, 400e6))))
+    assert verdict.plan.urgent
+    assert (verdict.prediction.health_factor or 0) > 1.79 * WAD
+
+
+@pytest.mark.parametrize("lent", [50_000.0, 100_000.0, 200_000.0])
+def test_no_more_is_borrowed_than_the_market_can_lend(lent: float) -> None:
+    seen = levered.position(2.6)
+    (market,) = seen.markets
+    weth, usdc = market.reserves  # type: ignore[attr-defined]
+    short = replace(usdc, cash=round(lent * 10**6), scaled_debt=round((2e8 - lent) * 10**6))
+    seen = levered.valued(replace(seen, markets=(replace(market, reserves=(weth, short)),)))  # type: ignore[type-var]
+    verdict = approved(decide(History(seen, ()), State(VAULT), levered.trusting(), levered.mandate(), 0))
+    assert 0 < verdict.plan.move.debt_amount <= lent * 10**6  # type: ignore[union-attr]
+    assert (verdict.prediction.health_factor or 0) < 2.6 * WAD

@@ -12,6 +12,7 @@ from keeper.model import (
     Cost,
     Decision,
     Deferred,
+    HealthProblem,
     History,
     Hold,
     Mandate,
@@ -157,15 +158,27 @@ class _Case:
 
         Half a rescue now and half after the cooldown is better than none: a vault must not be watched into liquidation
         because its whole way back would cost more than one action may. Where the chain allows a rescue of the urgent
-        tier, that comes first.
+        tier, that comes first; unless to supply what is idle, which costs nothing but gas, leaves it safer.
         """
-        rescue = self._rescue() if self.vault.urgent(self.snapshot) else None
+        urgent = self.vault.urgent(self.snapshot)
+        supplied = self._supplied() if urgent else None
+        if supplied is not None and not self._short(supplied):
+            return supplied
+        rescue = self._rescue() if urgent else None
         if isinstance(rescue, Approved):
-            return rescue
+            return supplied if supplied is not None and _safer(supplied, rescue) else rescue
         if rescue is not None and (faults := self.vault.faults(self.mandate)):  # nothing else may pass then
             return Refused((*(rescue.reasons if isinstance(rescue, Refused) else ()), *faults), rescue.plan)
         verdict = self._within_limits(share)
         return rescue if rescue is not None and not isinstance(verdict, Approved) else verdict
+
+    def _supplied(self) -> Approved | None:
+        """What is idle as collateral, and no trade, where the guards let it through."""
+        problem = self.trigger.problem
+        if not isinstance(problem, HealthProblem) or not problem.idle_collateral_raw or self.vault.faults(self.mandate):
+            return None
+        judged = [self._verdict(plan) for plan in self._plans(1.0) if plan.acts and not plan.legs]
+        return next((one for one in judged if isinstance(one, Approved)), None)
 
     def _within_limits(self, share: float) -> Verdict:
         """The best plan of housekeeping, halved as long as only its size stands in the way.
@@ -392,6 +405,12 @@ class _Case:
                     venue = venue.after(fill.token_in, fill.amount_in)
             found.append((pool, guard.off_oracle(self.snapshot, venue)))
         return tuple(found)
+
+
+def _safer(one: Approved, other: Approved) -> bool:
+    """By the health factors that they leave; None is no debt."""
+    left, right = (found.prediction.health_factor for found in (one, other))
+    return left is None or (right is not None and left >= right)
 
 
 def _too_large(refused: list[tuple[float, Refused]]) -> float:

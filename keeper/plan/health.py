@@ -8,7 +8,17 @@ from keeper.errors import Unquotable
 from keeper.model import Candidate, Cost, Forecast, HealthGoal, HealthProblem, Mandate, Plan, Reason
 from keeper.plan.infeasible.health import no_move_possible, short_of_band
 from keeper.plan.limits import Held, bound_by
-from keeper.plan.position import Bounds, Rescuing, Tried, attempt, health_factor, values, wanted
+from keeper.plan.position import (
+    Bounds,
+    Rescuing,
+    Tried,
+    attempt,
+    health,
+    health_factor,
+    levers,
+    supplied,
+    wanted,
+)
 from keeper.plan.route import Market
 from keeper.plan.standing import Valuer
 from keeper.units import WAD
@@ -29,8 +39,7 @@ def plan_health(
     The state is valued as the tracking problem in the collateral's multiple of net worth, plus what liquidators are
     expected to take over the horizon. A flash loan is used only where the market's own limits need it.
     """
-    health = health_factor(problem, *values(problem))
-    goals = _goals(problem, health, mandate, bounds.rescue)
+    goals = _goals(problem, mandate, bounds.rescue)
     trials: list[Tried] = []
     refused: list[Candidate] = []
     errors: list[Unquotable] = []
@@ -53,6 +62,8 @@ def plan_health(
 
     for goal in goals:
         consider(*goal)
+    pledge = supplied(problem, market, bounds)
+    trials.extend([pledge] if pledge else [])
     if not trials and not isinstance(errors[0], Held):
         trials.extend(_furthest(problem, goals[0][0], market, bounds))
     if not trials:
@@ -86,7 +97,7 @@ def plan_pull(problem: HealthProblem, market: Market, bounds: Bounds) -> Plan:
 
     Raises errors.Unquotable when there is none.
     """
-    if health_factor(problem, *values(problem)) >= problem.target:
+    if health(problem) >= problem.target:
         raise Unquotable(f"the health factor is at its target of {problem.target:.3f} already")
     tried = attempt(problem, problem.target, f"towards a health factor of {problem.target:.3f}", market, bounds)
     return Plan(tried.trades.legs, tried.move, tried.cost, Cost(), tried.name)
@@ -145,17 +156,19 @@ def _short(problem: HealthProblem, mandate: Mandate, market: Market, bounds: Bou
 
 
 def _after(problem: HealthProblem, tried: Tried) -> float:
-    return health_factor(problem, tried.collateral, tried.debt)
+    return health_factor(problem, tried.pledged, tried.debt)
 
 
-def _goals(
-    problem: HealthProblem, health: float, mandate: Mandate, rescue: Rescuing | None
-) -> tuple[tuple[float, str], ...]:
+def _goals(problem: HealthProblem, mandate: Mandate, rescue: Rescuing | None) -> tuple[tuple[float, str], ...]:
+    """What is idle reaches by itself needs no trade; beyond the target more may be borrowed on it."""
     if rescue is not None:
         part = "" if rescue.share == 1.0 else f", {rescue.share:.0%} of the way"
         return ((problem.target, f"rescued: health factor to {problem.target:.3f} (target{part})"),)
-    edge = problem.low * 1.01 if health < problem.target else problem.high * 0.99
+    now = health(problem)
+    edge = problem.low * 1.01 if now < problem.target else problem.high * 0.99
     middle = (problem.target + edge) / 2.0
     ways = ((problem.target, "target"), (middle, "half way to target"), (edge, "just inside the band"))
     chosen = {"target": ways[:1], "edge": ways[2:], "cheapest": ways}[mandate.policy.settle]
+    if now < problem.target:
+        chosen = tuple(way for way in chosen if way[0] == problem.target or not levers(problem, way[0], False))
     return tuple((goal, f"health factor to {goal:.3f} ({name})") for goal, name in chosen)

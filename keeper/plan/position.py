@@ -53,7 +53,10 @@ class NoLoan(Unquotable):
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A trade that is possible, what it costs, and the position after it in the market's currency."""
+    """A trade that is possible, what it costs, and the position after it in the market's currency.
+
+    Of the `collateral`, idle included, `pledged` secures the debt.
+    """
 
     name: str
     trades: Trades
@@ -61,6 +64,7 @@ class Tried:
     cost: Cost
     collateral: float
     debt: float
+    pledged: float
     value: float = 0.0
     rate: float = 0.0
     """Of the value that was sold, what it cost."""
@@ -72,6 +76,16 @@ def values(problem: HealthProblem) -> tuple[float, float]:
     """Collateral (idle included) and debt in the market's currency."""
     held = problem.collateral_raw + problem.idle_collateral_raw
     return held * problem.collateral_price, problem.debt_raw * problem.debt_price
+
+
+def secured(problem: HealthProblem) -> tuple[float, float]:
+    """The collateral that secures the debt, which what is idle does not, and the debt, in the market's currency."""
+    return problem.collateral_raw * problem.collateral_price, problem.debt_raw * problem.debt_price
+
+
+def health(problem: HealthProblem) -> float:
+    """The market's own health factor, as it is."""
+    return health_factor(problem, *secured(problem))
 
 
 def health_factor(problem: HealthProblem, collateral: float, debt: float) -> float:
@@ -89,19 +103,18 @@ def attempt(
 ) -> Tried:
     """Trade to the health factor `target`, or as far towards it as `bounds` let be sold.
 
-    Raises Held where they let nothing be, NoLoan, and Unquotable where the pools cannot take it.
+    Levering supplies what is idle, de-levering does not. Raises Held where they let nothing be, NoLoan, and Unquotable
+    where the pools cannot take it.
     """
-    collateral, debt = values(problem)
-    lever = health_factor(problem, collateral, debt) > target
-
-    share = bounds.rescue.share if bounds.rescue else 1.0
-    cost, last = _expected(before, min(bounds.turnover, share * wanted(problem, target, 0.0)), lever), math.inf
+    rescue = bounds.rescue is not None
+    lever, share = levers(problem, target, rescue), bounds.rescue.share if bounds.rescue else 1.0
+    cost, last = _expected(before, min(bounds.turnover, share * wanted(problem, target, 0.0, rescue)), lever), math.inf
     for _ in range(_ROUNDS):
-        whole = share * wanted(problem, target, cost)
+        whole = share * wanted(problem, target, cost, rescue)
         value = min(whole, bounds.turnover)
         if value <= 0.0:
             raise Held("nothing may be sold now")
-        if not lever and value > collateral:
+        if not lever and value > secured(problem)[0]:
             raise Unquotable("more collateral would have to be sold than there is: the trade costs too much")
         if bounds.turnover < bounds.min_trade:
             raise Held("less than the mandate's min_trade may be sold now")
@@ -116,16 +129,32 @@ def attempt(
     return tried
 
 
-def wanted(problem: HealthProblem, target: float, cost: float) -> float:
+def supplied(problem: HealthProblem, market: Market, bounds: Bounds) -> Tried | None:
+    """What is idle as collateral, and no trade, where that strengthens a debt; it costs gas alone."""
+    collateral, debt = values(problem)
+    after = health_factor(problem, collateral, debt)
+    if bounds.rescue is not None or not problem.idle_collateral_raw or health(problem) >= problem.target:
+        return None
+    none = Trades((), (), market.cost((), bounds.base_gas))
+    move = LeverageMove(lever=True, flash=False, urgent=False, debt_amount=0, collateral_amount=0)
+    name = f"supply what is idle: health factor to {after:.3f}"
+    return Tried(name, none, move, none.cost, collateral, debt, collateral)
+
+
+def levers(problem: HealthProblem, target: float, rescue: bool) -> bool:
+    """Whether the way to the health factor `target` borrows more: above it with all that is idle supplied."""
+    return not rescue and health_factor(problem, *values(problem)) > target
+
+
+def wanted(problem: HealthProblem, target: float, cost: float, rescue: bool = False) -> float:
     """What has to be sold for the health factor `target`, in the market's currency, at a `cost` that is a share of it.
 
     Raises Unquotable where the trade loses more than it relieves.
     """
-    collateral, debt = values(problem)
-    if health_factor(problem, collateral, debt) > target:
-        return borrow_for_health(collateral, debt, problem.threshold, target, cost)
+    if levers(problem, target, rescue):
+        return borrow_for_health(*values(problem), problem.threshold, target, cost)
     try:
-        return sell_for_health(collateral, debt, problem.threshold, target, cost)
+        return sell_for_health(*secured(problem), problem.threshold, target, cost)
     except ValueError as error:
         raise Unquotable(str(error)) from error
 
@@ -147,30 +176,31 @@ def _gained(problem: HealthProblem, tried: Tried, lever: bool) -> float:
 
 def _lever(problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds, used: Pools) -> Tried:
     collateral, debt = values(problem)
-    supplied = problem.collateral_raw * problem.collateral_price
     amount = int(value / problem.debt_price)
-    flash = debt + value > supplied * problem.loan_to_value * _CLOSE
+    flash = debt + value > secured(problem)[0] * problem.loan_to_value * _CLOSE
     premium = _premium(problem, amount) if flash else 0.0
     order = Order({problem.debt: amount}, {problem.collateral: 1.0}, {problem.debt: amount, problem.collateral: 0})
     trades = route(market, order, bounds.base_gas, used)
+    after = collateral + trades.net(problem.collateral) * problem.collateral_price
     return Tried(
         name,
         trades,
         LeverageMove(lever=True, flash=flash, urgent=False, debt_amount=amount, collateral_amount=0),
         _cost(problem, market, trades, bounds, flash, premium),
-        collateral + trades.net(problem.collateral) * problem.collateral_price,
+        after,
         debt + value + premium,
+        after,
     )
 
 
 def _delever(problem: HealthProblem, value: float, name: str, market: Market, bounds: Bounds, used: Pools) -> Tried:
     collateral, debt = values(problem)
-    supplied = problem.collateral_raw * problem.collateral_price
+    secures, _ = secured(problem)
     amount = int(value / problem.collateral_price)
     order = Order({problem.collateral: amount}, {problem.debt: 1.0}, {problem.collateral: amount, problem.debt: 0})
     trades = route(market, order, bounds.base_gas, used)
     freed = amount + (amount * bounds.rescue.reward // BPS if bounds.rescue else 0)
-    flash = (supplied - freed * problem.collateral_price) * problem.threshold * _CLOSE < debt
+    flash = (secures - freed * problem.collateral_price) * problem.threshold * _CLOSE < debt
     loan, premium = 0, 0.0
     if flash:
         legs = zip(trades.legs, trades.fills, strict=True)
@@ -184,6 +214,7 @@ def _delever(problem: HealthProblem, value: float, name: str, market: Market, bo
         _cost(problem, market, trades, bounds, flash, premium),
         collateral - value,
         max(0.0, debt - trades.net(problem.debt) * problem.debt_price + premium),
+        secures - value,
     )
 
 

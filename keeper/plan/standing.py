@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from keeper.costs import NoTrade, implied_volatility, liquidations, no_trade, years
 from keeper.model import Cost, Forecast, HealthGoal, HealthProblem, Mandate
-from keeper.plan.position import Tried, health_factor, values
+from keeper.plan.position import Tried, health, health_factor, secured, values
 from keeper.plan.volatility import relative_variance
 
 _LEAST_NET, _NOTHING = 1e-3, 1e-18
@@ -14,6 +14,8 @@ _LEAST_NET, _NOTHING = 1e-3, 1e-18
 
 class Valuer:
     """Values a position: tracking the target leverage, and what liquidators are expected to take.
+
+    A mandate asks for a health factor: collateral counts once it secures the debt, and what is idle does not.
 
     Nobody is assumed to act within the horizon, nor within the time that an action then needs. The volatility of the
     ratio of prices is the one that gives the forecast's own chance to touch 1 from here, fat tails and all.
@@ -24,7 +26,7 @@ class Valuer:
         self.carry = problem.supply_rate - problem.borrow_rate
         self.sigma = math.sqrt(relative_variance(forecast, problem.collateral, problem.debt))
         chance = next((t.probability for t in forecast.touches if t.barrier == 1.0), 0.0)
-        distance = math.log(max(health_factor(problem, *values(problem)), 1e-9))
+        distance = math.log(max(health(problem), 1e-9))
         self.tails = implied_volatility(chance, distance, self.carry, self.horizon, self.sigma)
         react = mandate.goal.react_s if isinstance(mandate.goal, HealthGoal) else 0
         self.exposed = self.horizon + years(react)
@@ -41,36 +43,36 @@ class Valuer:
         return value * _net(collateral, debt) / self.problem.collateral_price
 
     def waiting(self) -> Cost:
-        collateral, debt = values(self.problem)
+        collateral, debt = secured(self.problem)
         net = _net(collateral, debt)
         risk = self.region.waiting(self.off(collateral, debt), self.horizon) * net / self.problem.collateral_price
         return Cost(risk=risk, touch=self.liquidated(collateral, debt))
 
-    def liquidated(self, collateral: float, debt: float) -> float:
+    def liquidated(self, secures: float, debt: float) -> float:
         one = self.problem
-        health = health_factor(one, collateral, debt)
-        lost = liquidations(health, debt, one.threshold, one.bonus, self.tails, self.carry, self.exposed)
+        lost = liquidations(
+            health_factor(one, secures, debt), debt, one.threshold, one.bonus, self.tails, self.carry, self.exposed
+        )
         return lost / one.collateral_price
 
     def cost(self, tried: Tried) -> Cost:
         return replace(
             tried.cost,
-            risk=self.tracking(tried.collateral, tried.debt),
-            touch=self.liquidated(tried.collateral, tried.debt),
+            risk=self.tracking(tried.pledged, tried.debt),
+            touch=self.liquidated(tried.pledged, tried.debt),
         )
 
     def best_waiting(self) -> float | None:
         """The health factor at the inner edge of the region where waiting is best; None from inside it."""
-        off = self.off(*values(self.problem))
+        off = self.off(*secured(self.problem))
         if not abs(off) > self.region.outer:
             return None
         multiple = self.target + math.copysign(self.region.inner, off)
         return self.problem.threshold * multiple / (multiple - 1.0) if multiple > 1.0 else None
 
     def _region(self, mandate: Mandate, full: Tried) -> NoTrade:
-        collateral, debt = values(self.problem)
-        net = _net(collateral, debt)
-        traded = abs(full.collateral - collateral) + 1e-300
+        net = _net(*secured(self.problem))
+        traded = abs(full.collateral - values(self.problem)[0]) + 1e-300
         spent = full.cost.fees + max(0.0, full.cost.impact) / mandate.chunks.most + max(0.0, full.cost.basis)
         fixed = (full.cost.gas + full.cost.l1_data) * self.problem.collateral_price / net
         speed = abs(self.target * (1.0 - self.target)) * self.sigma

@@ -233,3 +233,40 @@ def test_a_position_that_is_worth_nothing_is_no_arithmetic_surprise(health: floa
 @pytest.mark.parametrize(("health", "said"), [(2.0**256 / WAD, "no debt"), (1.4691, "1.469")])
 def test_a_health_factor_without_debt_is_no_number(health: float, said: str) -> None:
     assert level("health factor", health) == said
+
+
+@pytest.mark.parametrize(
+    ("health", "idle", "ends"),
+    [(1.45, 200, 1.74), (1.2, 400, 1.68), (1.06, 400, 1.484), (1.041, 700, 1.77), (1.03, 400, 1.442)],
+)
+def test_what_is_idle_secures_the_debt_once_it_is_supplied_and_that_is_cheaper_than_to_sell(
+    health: float, idle: int, ends: float
+) -> None:
+    """Under the level of a rescue too: a fourth of the way is all that a rescue may lose for, and gas is less."""
+    verdict = decided(health, levered.position(health, holdings=(idle * 10**18, 0))).verdict
+    assert isinstance(verdict, Approved)
+    assert verdict.plan.reason == f"supply what is idle: health factor to {ends:.3f}"
+    assert (verdict.prediction.health_factor or 0) / WAD == pytest.approx(ends, abs=1e-3)
+    assert verdict.prediction.nav_before - verdict.prediction.nav_after <= 1
+    assert not verdict.plan.urgent
+
+
+@pytest.mark.parametrize("idle", [0, 1, 30, 150, 400, 900])
+@pytest.mark.parametrize("health", [1.03, 1.2, 1.45, 2.3])
+def test_a_plan_is_named_by_the_health_factor_that_it_leads_to(health: float, idle: int) -> None:
+    verdict = decided(health, levered.position(health, holdings=(idle * 10**18, 0)), policy=Threshold("target")).verdict
+    plan = verdict.plan
+    assert isinstance(verdict, Approved), plan and plan.reason
+    if not verdict.plan.urgent:
+        (said,) = re.findall(r"health factor to ([\d.]+)", verdict.plan.reason)
+        assert (verdict.prediction.health_factor or 0) / WAD == pytest.approx(float(said), abs=3e-3)
+
+
+def test_a_first_deposit_without_debt_that_is_too_small_to_lever_is_no_arithmetic_surprise() -> None:
+    seen = levered.position(1.8, collateral=0.02, holdings=(0, 0))
+    (market,) = seen.markets
+    account = market.accounts[0]  # type: ignore[attr-defined]
+    market = replace(market, accounts=(replace(account, scaled=((2 * 10**16, 0), (0, 0)), uses=0b0010),))  # type: ignore[type-var]
+    found = decided(0.0, levered.valued(replace(seen, markets=(market,))), min_trade=1.0)
+    reasons = found.verdict.reasons if isinstance(found.verdict, Refused) else ()
+    assert "K-31" not in {reason.id for reason in reasons}, reasons

@@ -249,7 +249,7 @@ def test_its_cheapest_plan_costs_hardly_more_than_the_cheapest_of_all(seed: int,
             if inside and not 1.5 <= health_factor(problem, *after) <= 2.2:
                 continue
             move = LeverageMove(made.levers, False, False, 0, 0)
-            costs.append(state.cost(Tried("", trades, move, trades.cost, *after)).total)
+            costs.append(state.cost(Tried("", trades, move, trades.cost, *after, after[0])).total)
     plan = verdict.plan
     assert plan.cost.total <= min(costs, default=math.inf) + 0.03 * plan.waiting.total
 

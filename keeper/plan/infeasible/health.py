@@ -1,10 +1,12 @@
 """A position that nothing can be done for in one action, or too little, in, the sentence that says why out."""
 
+import math
+
 from keeper.errors import Unquotable
 from keeper.model import HealthProblem, Mandate, Reason
 from keeper.plan.infeasible.words import FLASH, LIQUIDITY, capped, nothing_may_be_sold, reason, shallow, too_small
 from keeper.plan.limits import Held, down, eased, up
-from keeper.plan.position import Bounds, NoLoan, Tried, health_factor, values
+from keeper.plan.position import Bounds, NoLoan, Tried, health, health_factor
 from keeper.plan.route import Capped
 
 _ROUNDS = 1.0 - 1e-4
@@ -29,9 +31,9 @@ def no_move_possible(
 def _too_small(mandate: Mandate, problem: HealthProblem, goal: float, free: Tried, bounds: Bounds) -> Reason:
     """That the band is narrower than min_trade: from where the trade back to `goal` would be worth it."""
     size = free.value * _ROUNDS
-    apart = bounds.min_trade / size * (health_factor(problem, *values(problem)) - goal)
-    edge = f"above {up(goal + apart)}" if apart > 0.0 else f"below {down(goal + apart)}"
-    other = f", or let the band end {edge}" if goal + apart > 1.0 else ""
+    apart = bounds.min_trade / size * (health(problem) - goal)
+    edge = "" if math.isinf(apart) else f"above {up(goal + apart)}" if apart > 0.0 else f"below {down(goal + apart)}"
+    other = f", or let the band end {edge}" if 1.0 < goal + apart < math.inf else ""
     what = f"the trade back to a health factor of {goal:.3f}"
     return too_small(mandate, what, size, bounds.turnover, bounds.min_trade, bounds.unit, other)
 
@@ -43,7 +45,7 @@ def short_of_band(
 
     `need` is the trade that ends at the edge, were there no limits, or what stands in its way then.
     """
-    ends = health_factor(problem, best.collateral, best.debt)
+    ends = health_factor(problem, best.pledged, best.debt)
     found = f"one action ends at a health factor of {ends:.3f}, outside the band, which ends at {edge:.3f}"
     if isinstance(need, Unquotable):
         code = FLASH if isinstance(need, NoLoan) else LIQUIDITY

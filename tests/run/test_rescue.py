@@ -84,6 +84,31 @@ def require_rescued(running: RunningWorld, report: Report) -> None:
     assert health(running) == pytest.approx(1.8, abs=1e-4)
 
 
+def test_what_was_deposited_and_lies_idle_is_supplied_before_anything_is_sold(
+    small: RunningWorld, tmp_path: Path
+) -> None:
+    state = rpc.request(small.url, "evm_snapshot")
+    try:
+        vault, user = small.world.vault("leverage").address, small.world.account("user")
+        market.transact(small, "user", vault, "deposit(uint256,address)", 20 * WAD, user, gas=3_000_000)
+        market.mine(small, 3_600)
+        market.refresh_feeds(small)
+        market.move(small, DANGER)
+        before = health(small)
+        with open_keeper(config(small, tmp_path), signer.world_key(WORLD_KEEPER_KEY, lambda: True)) as keeper:
+            report = levered(keeper.tick(live=True))
+        assert isinstance(report.decision.verdict, Approved), report.decision
+        plan = report.decision.verdict.plan
+        assert plan.reason.startswith("supply what is idle: health factor to ")
+        assert (plan.legs, plan.urgent) == ((), False)
+        assert report.outcome is not None
+        assert (report.outcome.status, report.differences) == ("done", ())
+        assert health(small) > before + 0.1
+        assert report.outcome.nav_after == pytest.approx(report.outcome.nav_before, abs=2)
+    finally:
+        rpc.request(small.url, "evm_revert", state)
+
+
 def test_one_action_brings_it_back_to_target_as_predicted(keeper: Keeper, danger: RunningWorld) -> None:
     assert health(danger) == pytest.approx(1.058, abs=0.005)
     report = levered(keeper.tick(live=True))

@@ -283,12 +283,19 @@ class _Case:
             if not plan.acts:
                 blocked = tuple(reason for reason in plan.limits if reason.id != BAND)
                 return first or (Refused(blocked, plan) if blocked else Hold(plan))
+            if first is not None and self._not_worth(plan):
+                return first
             verdict = self._verdict(plan)
             if isinstance(verdict, Approved):
                 return verdict
             first = first or verdict
         assert first is not None
         return first
+
+    def _not_worth(self, plan: Plan) -> bool:
+        """Whether waiting costs less: what was preferred to waiting is no reason to carry out what is not."""
+        cheapest = self.mandate.policy.settle == "cheapest" and not plan.urgent
+        return cheapest and plan.waiting.total <= plan.cost.total
 
     def _prevented(self, plans: tuple[Plan, ...]) -> Verdict:
         """As `_chosen`, every plan and the waiting weighed with the band that either may still break."""

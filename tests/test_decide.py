@@ -12,11 +12,15 @@ from keeper.decide import decide
 from keeper.guard import GUARDS, turnover
 from keeper.model import (
     Approved,
+    Cost,
     Decision,
     GuardState,
     History,
     Hold,
+    Leg,
     Limits,
+    Plan,
+    Reason,
     Refused,
     Snapshot,
     State,
@@ -211,3 +215,30 @@ def test_a_pool_the_mandate_leaves_out_is_not_used() -> None:
 def test_every_guard_has_its_own_id() -> None:
     ids = [guard_id for guard_id, _, _ in GUARDS]
     assert len(ids) == len(set(ids))
+
+
+def test_a_plan_dearer_than_waiting_is_not_made_because_a_cheaper_one_was_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = import_module("keeper.decide")
+    seen = history(basket(**FAR)).snapshot
+    vault = seen.vaults[0]
+    waiting = Cost(risk=10.0)
+    leg = Leg(1, WETH_USDC, WETH.address, 1, 1)
+    cheap, dear = (
+        Plan((leg,), None, Cost(fees=fees), waiting, name) for fees, name in ((5.0, "cheap"), (12.0, "dear"))
+    )
+    refused, passed = Refused((Reason("C-10", "too far"),), cheap), decision().verdict
+    monkeypatch.setattr(module._Case, "_verdict", lambda self, plan: refused if plan is cheap else passed)
+    for settle, expected in (("cheapest", refused), ("target", passed)):
+        rules = mandate(policy=Threshold(settle))
+        looked = module._see(seen, vault, beliefs(), rules, STATE)
+        case = module._Case(seen, vault, looked, module.policy.trigger(looked))
+        assert case._chosen((cheap, dear)) == expected
+
+
+def test_shares_of_nothing_and_limits_of_nothing_are_said_and_no_surprise() -> None:
+    assert refusals(decision(weth=0.0, wbtc=0.0, usdc=0.0)) == {"M-empty"}
+    found = decision(rules={"venue_limits": ((WETH_USDC, 1),)})
+    reasons = found.verdict.reasons if isinstance(found.verdict, Refused) else ()
+    assert "K-31" not in {reason.id for reason in reasons}

@@ -65,9 +65,10 @@ def _forbidden(market: Market, fill: Fill) -> list[str]:
     prices, found = dict(market.prices), list[str]()
     if fill.amount_in * prices[fill.token_in] > dict(market.caps).get(fill.pool, float("inf")):
         found.append("over its venue_limits")
-    after = market.venue(fill.pool).after(fill.token_in, fill.amount_in)
-    first, second = after.tokens
-    off = abs(after.mid(first) * prices[second] / prices[first] - 1.0) * BPS
-    if market.max_deviation is not None and off > market.max_deviation:
-        found.append(f"it would end {off:.0f} bp off the oracle's price, at most {market.max_deviation} may be")
+    before = market.venue(fill.pool)
+    first, second = before.tokens
+    for where, venue in (("is", before), ("would end", before.after(fill.token_in, fill.amount_in))):
+        off = abs(venue.mid(first) * prices[second] / prices[first] - 1.0) * BPS
+        if market.max_deviation is not None and off > market.max_deviation:
+            found.append(f"it {where} {off:.1f} bp off the oracle's price, at most {market.max_deviation} may be")
     return found

@@ -72,7 +72,11 @@ def market_of(
     if isinstance(problem, RangeProblem):
         snapshot = _with(snapshot, problem.venue)  # the legs meet the pool without the vault's own liquidity
     price = snapshot.round(base.address).price_x36 / 1e36
-    caps = () if urgent else tuple((p, (most - 1) * price * UNDER) for p, most in mandate.venue_limits if p in pools)
+    caps = (
+        ()
+        if urgent
+        else tuple((p, max(most - 1, 0.5) * price * UNDER) for p, most in mandate.venue_limits if p in pools)
+    )
     gas_price = snapshot.head.base_fee + mandate.lanes.of(urgent).tip
     slippage, deviation = asked.most_slippage, asked.most_deviation
     data_price = snapshot.data_price if mandate.data_price is None else mandate.data_price

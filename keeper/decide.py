@@ -28,8 +28,9 @@ from keeper.model import (
     Verdict,
 )
 from keeper.plan import policy
-from keeper.plan.infeasible import BAND, CAPPED, FLASH, LIQUIDITY
-from keeper.plan.infeasible.loss import too_lossy
+from keeper.plan.infeasible import BAND, CAPPED, FLASH, LIQUIDITY, SMALL
+from keeper.plan.infeasible.loss import eased
+from keeper.plan.limits import TURNOVER
 from keeper.plan.policy import parts
 from keeper.plan.tier import Pools, most_sold, plans
 from keeper.simulate import simulate
@@ -199,7 +200,7 @@ class _Case:
                 break
             part = (low + _too_large(refused)) / 2.0
         first = refused[0][1]
-        return replace(first, reasons=(*first.reasons, *self._too_lossy(refused)))
+        return replace(first, reasons=(*first.reasons, *self._eased(refused)))
 
     def _smaller(self, verdict: Approved | Hold, low: float, refused: list[tuple[float, Refused]]) -> Verdict:
         """The largest plan found that passes, of at least the share `low`, with what kept a larger one from it."""
@@ -220,14 +221,30 @@ class _Case:
         """Whether a plan leaves the vault outside its band."""
         return self.vault.left(self.snapshot, self.mandate, verdict.prediction).distance > 1.0
 
-    def _too_lossy(self, refused: list[tuple[float, Refused]]) -> tuple[Reason, ...]:
-        """What would let the smallest of the plans pass of which only the loss of one action is too large."""
+    def _eased(self, refused: list[tuple[float, Refused]]) -> tuple[Reason, ...]:
+        """What would let the smallest of the plans pass of which only the loss of one action is too large.
+
+        And where min_trade stands in the way of less, the one that would not.
+        """
+        told = any(reason.id.startswith("P-") for reason in refused[0][1].reasons)
+        leg = None if told else self._least_leg(refused)
         lossy = [part for part, one in refused if {reason.id for reason in one.reasons} <= guard.LOSSES]
         plans = self._plans(min(lossy)) if lossy else ()
         judged = [self._verdict(plan) for plan in plans if plan.acts]
         found = [one.plan for one in judged if isinstance(one, Refused) and {r.id for r in one.reasons} <= guard.LOSSES]
         left = [self._replayed(plan) for plan in found if plan is not None]
-        return too_lossy(self.mandate, self.vault.limits, guard.REPLAY_SHARE_OF_LOSS, left)
+        return eased(self.mandate, self.vault.limits, guard.REPLAY_SHARE_OF_LOSS, left, leg)
+
+    def _least_leg(self, refused: list[tuple[float, Refused]]) -> float | None:
+        """What the largest smaller plan sells that passes but for min_trade, in units of the base asset."""
+        small = [part for part, one in refused[1:] if {reason.id for reason in one.reasons} & {SMALL, TURNOVER}]
+        free = replace(self, seen=replace(self.seen, mandate=replace(self.mandate, min_trade=0.0)))
+        for part in sorted(small, reverse=True):
+            found = free._chosen(free._plans(part))
+            if isinstance(found, Approved):
+                sold = guard.turnover(self.snapshot, self.vault, found.prediction)
+                return sold / 10.0 ** self.vault.tokens[0].decimals
+        return None
 
     def _rescue(self) -> Verdict:
         """One action of the urgent tier to the target, or as much of the way as the guards let through, by bisection.

@@ -18,8 +18,8 @@ _SHRINK_MARGIN = 0.999
 class Sizes:
     """What bounds one trade: `turnover` and `min_trade` in quote currency, `wealth` likewise, and the fixed gas.
 
-    `unit` is a whole unit of the base asset in quote currency; `assets` the most of a token that the legs together may
-    sell or buy, in quote currency; `rules` the limits that `turnover` is the least of.
+    `unit` is a whole unit of the base asset in quote currency; `assets` the limits on what the legs together may sell
+    or buy of a token; `rules` those that `turnover` is the least of.
     """
 
     turnover: float
@@ -27,17 +27,18 @@ class Sizes:
     wealth: float
     base_gas: int
     unit: float = 1.0
-    assets: tuple[tuple[Address, float], ...] = ()
+    assets: tuple[tuple[Address, Limit], ...] = ()
     rules: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A trade that is possible, and the weights after it."""
+    """A trade that is possible, the weights after it, and whether the limits made it smaller than was wanted."""
 
     name: str
     trades: Trades
     after: tuple[float, ...]
+    limited: bool = False
 
 
 def attempt(
@@ -54,7 +55,8 @@ def attempt(
 
     Raises Unquotable when nothing can be traded.
     """
-    weights, size, most = shares(problem.amounts_raw, problem.prices), 1.0, dict(limits.assets)
+    weights, size = shares(problem.amounts_raw, problem.prices), 1.0
+    most = {token: rule.most for token, rule in limits.assets}
     for _ in range(_SHRINKS):
         moves = {
             token: size * max(-most.get(token, inf), min(most.get(token, inf), (weight - aim) * limits.wealth))
@@ -67,7 +69,11 @@ def attempt(
         over = max(value / limits.turnover, _over_most(problem, trades, most)) if limits.turnover > 0.0 else inf
         if over <= 1.0:
             amounts = [a + trades.net(t) for t, a in zip(problem.tokens, problem.amounts_raw, strict=True)]
-            return Tried(name, trades, shares(amounts, problem.prices))
+            asked = zip(problem.tokens, weights, wanted, strict=True)
+            limited = size < 1.0 or any(
+                abs(weight - aim) * limits.wealth > most.get(t, inf) for t, weight, aim in asked
+            )
+            return Tried(name, trades, shares(amounts, problem.prices), limited)
         size, used = size / over * _SHRINK_MARGIN, trades.used
     raise Unquotable("the limits on turnover and on assets leave no room for a trade")
 

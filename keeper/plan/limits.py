@@ -84,10 +84,7 @@ def pair(snapshot: Snapshot, vault: Vault, mandate: Mandate, pools: Sequence[Add
     """
     base, caps = vault.tokens[0], dict(mandate.venue_limits)
     price, found = snapshot.round(base.address).price_x36 / 1e36, list[Limit]()
-    for address, most in mandate.max_trade:
-        token, each = snapshot.token(address), snapshot.round(address).price_x36 / 1e36 * UNDER * MARGIN
-        ease = f"raise max_trade of {token.symbol} to {{}}"
-        found.append(Limit("P-max_trade", most * each, ease, each * 10**token.decimals))
+    found += [of_token(snapshot, address, most, UNDER * MARGIN) for address, most in mandate.max_trade]
     paying = vault.tokens if caps else ()
     held = {tuple(p for p in pools if token.address in snapshot.venue(p).tokens): token for token in paying}
     for through, token in held.items():
@@ -96,6 +93,13 @@ def pair(snapshot: Snapshot, vault: Vault, mandate: Mandate, pools: Sequence[Add
             ease = f"raise venue_limits of the pools that hold {token.symbol} to {{}} {base.symbol} together"
             found.append(Limit("P-venue_limits", paid * each, ease, each * 10**base.decimals))
     return tuple(found)
+
+
+def of_token(snapshot: Snapshot, address: Address, most: int, part: float) -> Limit:
+    """What the mandate lets be traded of a token, `most` raw units; `part` of it is used."""
+    token, each = snapshot.token(address), snapshot.round(address).price_x36 / 1e36 * part
+    ease = f"raise max_trade of {token.symbol} to {{}}"
+    return Limit("P-max_trade", most * each, ease, each * 10**token.decimals)
 
 
 def up(value: float) -> str:

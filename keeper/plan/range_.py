@@ -66,7 +66,7 @@ def plan_range(
     if not tried:
         return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), told),)
     short = [told or _still_idle(problem, mandate, one, market, limits) for _, one in tried]
-    return _ranked(problem, mandate, state, tried, tuple(refused), short)
+    return _ranked(problem, mandate, state, tried, tuple(refused), short, told)
 
 
 def _try(
@@ -161,14 +161,15 @@ def _ranked(
     state: "_Valuer",
     tried: list[tuple[str, Laid]],
     refused: tuple[Candidate, ...],
-    told: list[tuple[Reason, ...]],
+    short: list[tuple[Reason, ...]],
+    told: tuple[Reason, ...],
 ) -> tuple[Plan, ...]:
     """A range that would itself be left to lay anew is offered only when no other costs less than waiting.
 
-    `told` is what keeps each one tried from ending inside the band.
+    `short` is what keeps each one tried from ending inside the band, `told` what keeps all of them.
     """
     waiting, idle = state.waiting(), _most_idle(mandate)
-    valued = [(name, one, state.cost(one), why) for (name, one), why in zip(tried, told, strict=True)]
+    valued = [(name, one, state.cost(one), why) for (name, one), why in zip(tried, short, strict=True)]
     candidates = (
         Candidate("do nothing", waiting, f"over {mandate.horizon_s / 3600:.0f} h{state.poor}"),
         *(
@@ -184,10 +185,10 @@ def _ranked(
         worthwhile = any(cost.total < waiting.total for _, _, cost, _ in repaired)
         valued = sorted(repaired if worthwhile else valued, key=lambda v: v[2].total)
     acting = tuple(Plan(one.trades.legs, _move(one), c, waiting, n, candidates, w) for n, one, c, w in valued)
-    best, _, cost, short = valued[0]
+    best, _, cost, _ = valued[0]
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         why = f"waiting costs {waiting.total:.0f}, the best trade ({best}) {cost.total:.0f}, in raw base units"
-        return (Plan((), None, cost, waiting, why, candidates, short), *acting)
+        return (Plan((), None, cost, waiting, why, candidates, told), *acting)
     return acting
 
 

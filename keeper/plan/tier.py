@@ -47,7 +47,7 @@ def plans(
     least, unit = mandate.min_trade * 10**base.decimals * price, 10**base.decimals * price
     gross = vault.gross(snapshot, snapshot.head.timestamp) * price
     rules = limits.turnover(snapshot, vault, mandate, gross)
-    assets = tuple((t, UNDER * most * snapshot.round(t).price_x36 / 1e36) for t, most in mandate.max_trade)
+    assets = tuple((t, limits.of_token(snapshot, t, most, UNDER)) for t, most in mandate.max_trade)
     sizes = Sizes(_least(rules) * share, least, gross, vault.gas, unit, assets, rules)
     if isinstance(problem, WeightProblem):
         return plan_weights(problem, forecast, mandate, open_market, sizes)

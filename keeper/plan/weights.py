@@ -9,9 +9,10 @@ import numpy as np
 
 from keeper.costs import years
 from keeper.errors import Unquotable
-from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, WeightProblem
+from keeper.model import Candidate, Cost, Forecast, Mandate, Plan, Reason, WeightProblem
 from keeper.plan.basket import Sizes, Tried, attempt, shares, sold
-from keeper.plan.infeasible.basket import narrow_band, no_trade_possible
+from keeper.plan.infeasible.basket import narrow_band, no_trade_possible, short_of_band
+from keeper.plan.infeasible.words import BAND
 from keeper.plan.region import Floats, Geometry, Region, geometry, region, trimmed
 from keeper.plan.route import Capped, Market
 from keeper.plan.volatility import covariance
@@ -77,7 +78,36 @@ def plan_weights(
         ways[1] = inner
     for way in ways[1:]:
         consider(*way)
-    return _ranked(problem, mandate, off, where, trials, tuple(refused))
+    return _ranked(
+        problem,
+        mandate,
+        off,
+        where,
+        trials,
+        tuple(refused),
+        lambda best: _short(problem, mandate, off, market, limits, best),
+    )
+
+
+def _short(
+    problem: WeightProblem, mandate: Mandate, off: Floats, market: Market, limits: Sizes, best: Tried
+) -> Reason | None:
+    """What of the limits keeps the best trade from ending inside the band."""
+    free = replace(limits, turnover=inf, assets=(), min_trade=0.0)
+    aim = tuple((np.array(problem.targets) + _nearest(problem, off, mandate)).tolist())
+    try:
+        need: Tried | Unquotable = attempt(problem, aim, "", replace(market, caps=()), free)
+    except Unquotable as error:
+        need = error
+    return short_of_band(mandate, problem, limits, best, need)
+
+
+def _nearest(problem: WeightProblem, off: Floats, mandate: Mandate) -> Floats:
+    """Where the mandate's way back is first inside the band: on the line to the target, or at the edge."""
+    bands = np.array(problem.bands)
+    if mandate.policy.settle == "target":
+        return off * min(1.0, _EDGE_MARGIN / float(np.max(np.abs(off) / bands)))
+    return trimmed(off, _EDGE_MARGIN * bands)
 
 
 def _most(problem: WeightProblem, off: Floats, market: Market, limits: Sizes) -> list[Tried]:
@@ -94,7 +124,7 @@ def _most(problem: WeightProblem, off: Floats, market: Market, limits: Sizes) ->
     return found
 
 
-def _would_do(problem: WeightProblem, off: Floats, market: Market, limits: Sizes) -> tuple[float, float] | None:
+def _would_do(problem: WeightProblem, off: Floats, market: Market, limits: Sizes) -> tuple[float | None, float]:
     """The least turnover that lets a trade be made at this min_trade, and the largest min_trade at this turnover.
 
     By bisection, quote currency; None where no turnover would.
@@ -110,15 +140,20 @@ def _would_do(problem: WeightProblem, off: Floats, market: Market, limits: Sizes
                 continue
         return None
 
-    whole = made(inf, limits.min_trade)
-    if whole is None or limits.turnover <= 0.0:
-        return None
-    short, enough = limits.turnover, sold(problem, whole.trades)
-    small, large = 0.0, limits.min_trade
+    if limits.turnover <= 0.0:
+        return None, 0.0
+    largest = float(min(off.max(), -off.min())) * limits.wealth
+    small, large = 0.0, min(limits.min_trade, largest)
     for _ in range(_BISECTIONS):
-        turnover, least = (short + enough) / 2.0, (small + large) / 2.0
-        short, enough = (short, turnover) if made(turnover, limits.min_trade) else (turnover, enough)
+        least = (small + large) / 2.0
         small, large = (least, large) if made(limits.turnover, least) else (small, least)
+    whole = made(inf, limits.min_trade)
+    if whole is None:
+        return None, small
+    short, enough = limits.turnover, sold(problem, whole.trades)
+    for _ in range(_BISECTIONS):
+        turnover = (short + enough) / 2.0
+        short, enough = (short, turnover) if made(turnover, limits.min_trade) else (turnover, enough)
     return enough, small
 
 
@@ -196,7 +231,9 @@ def _ranked(
     where: Region,
     trials: list[Tried],
     refused: tuple[Candidate, ...],
+    short: Callable[[Tried], Reason | None],
 ) -> tuple[Plan, ...]:
+    """`short` says what of the limits keeps a trade from ending inside the band."""
     wealth = sum(a * p for a, p in zip(problem.amounts_raw, problem.prices, strict=True)) / problem.prices[0]
     waiting = Cost(risk=wealth * where.waiting(off, years(mandate.horizon_s)))
     valued = [
@@ -215,12 +252,15 @@ def _ranked(
         ),
         *refused,
     )
-    narrow = narrow_band(mandate, problem, off, where) if mandate.policy.settle == "cheapest" and not worth else None
-    told = (narrow,) if narrow is not None else ()
+    limit = None if _inside(best.after, problem) else short(best)
+    if limit is None and mandate.policy.settle == "cheapest" and not worth:
+        limit = narrow_band(mandate, problem, off, where)
+    told = (limit,) if limit is not None else ()
     acting = tuple(Plan(t.trades.legs, None, c, waiting, t.name, candidates, told) for t, c in ranked)
     if mandate.policy.settle == "cheapest" and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
-        return (Plan((), None, cost, waiting, reason, candidates, told), *acting)
+        stands = tuple(one for one in told if one.id == BAND)
+        return (Plan((), None, cost, waiting, reason, candidates, stands), *acting)
     return acting
 
 

@@ -1,18 +1,20 @@
 """Mandates that the market cannot serve: one sentence each, with the cause and the least change that helps."""
 
 import re
+from typing import Any
 
 import pytest
 
 from keeper.decide import decide
-from keeper.model import Plan, Refused, Threshold
+from keeper.model import Approved, History, Plan, Refused, Threshold
 from keeper.plan import plan_weights
 from keeper.plan.basket import Sizes
 from keeper.plan.market import Market
+from keeper.units import Bps
 from tests.plan.markets import A, B, market_of, pair
 from tests.plan.test_infeasible_health import number
 from tests.plan.test_weights import FAR, WORTH, deep, forecast, problem
-from tests.scene import STATE, basket, beliefs, history, mandate
+from tests.scene import STATE, USDC, WETH, basket, beliefs, history, mandate, snapshot
 
 
 def planned(market: Market, turnover: float = WORTH, min_trade: float = 10.0, band: float = 0.03) -> Plan:
@@ -68,3 +70,62 @@ def test_an_infeasible_mandate_is_refused_by_the_decision_and_not_held() -> None
     found = decide(history(held), STATE, beliefs(), mandate(min_trade=4e5), 0)
     assert isinstance(found.verdict, Refused)
     assert [r.id for r in found.verdict.reasons] == ["P-min_trade"]
+
+
+def limited(settle: str, **limit: Any) -> tuple[Approved, float]:
+    """What is done within a limit, and how far off the basket is then, in bands."""
+    seen = snapshot(basket(weth=400.0, wbtc=12.0, usdc=500_000.0), depth=6e7)
+    rules = mandate(policy=Threshold(settle), risk_aversion=100.0, min_trade=1.0, **limit)  # type: ignore[arg-type]
+    verdict = decide(History(seen, ()), STATE, beliefs(), rules, 0).verdict
+    assert isinstance(verdict, Approved), verdict
+    return verdict, seen.vaults[0].left(seen, rules, verdict.prediction).distance
+
+
+@pytest.mark.parametrize("settle", ["cheapest", "target", "edge"])
+@pytest.mark.parametrize(
+    ("code", "limit", "tight", "after"),
+    [
+        ("P-turnover", lambda whole: {"max_turnover": Bps(round(100 * whole))}, 5.0, "raise max_turnover to "),
+        (
+            "P-max_trade",
+            lambda whole: {"max_trade": ((WETH.address, int(whole * 1e18)),)},
+            20.0,
+            "raise max_trade of WETH to ",
+        ),
+        (
+            "P-max_trade",
+            lambda whole: {"max_trade": ((USDC.address, int(whole * 1e6)),)},
+            50_000.0,
+            "raise max_trade of USDC to ",
+        ),
+    ],
+)
+def test_a_limit_that_keeps_a_basket_outside_its_band_is_named_and_not_the_band(
+    settle: str, code: str, limit: Any, tight: float, after: str
+) -> None:
+    verdict, distance = limited(settle, **limit(tight))
+    assert distance > 1.0
+    (one,) = verdict.plan.limits
+    assert one.id == code, one.sentence
+    assert re.search(r"outside the band, which ends 3.00% from [34]0.00%", one.sentence)
+    enough = number(one.sentence, after)
+    after_it, inside = limited(settle, **limit(enough))
+    assert inside <= 1.0
+    assert after_it.plan.limits == ()
+    assert limited(settle, **limit(0.9 * enough))[1] > 1.0
+
+
+@pytest.mark.parametrize("turnover", [2.0, 3.0, 6.0])
+def test_a_basket_trades_once_min_trade_is_what_was_said_of_what_may_be_sold(turnover: float) -> None:
+    """Several legs share what may be sold: each is less than all of it."""
+    seen = history(basket(weth=360.0, wbtc=10.0, usdc=500_000.0))
+
+    def found(least: float) -> Any:
+        rules = mandate(min_trade=least, max_turnover=Bps(round(100 * turnover)), policy=Threshold("target"))
+        return decide(seen, STATE, beliefs(), rules, 0).verdict
+
+    refused = found(400_000.0)
+    assert isinstance(refused, Refused)
+    (one,) = refused.reasons
+    assert "since no more may be sold now" in one.sentence
+    assert isinstance(found(number(one.sentence, "lower min_trade to ")), Approved)

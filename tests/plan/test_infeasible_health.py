@@ -177,7 +177,13 @@ def test_a_loss_cap_under_what_the_market_costs_says_what_it_should_be(cap: str)
     assert found == "P-loss"
     enough = int(number(sentence, "raise max_loss_bps to " if cap == "mandate" else "one action's loss to "))
     assert isinstance(under(enough).verdict, Approved)
-    assert refused(under(enough - 1))[0] == "P-loss"
+    found, sentence = refused(under(enough - 1))
+    assert found == "P-loss"
+    least, seen = number(sentence, "lower min_trade to "), levered.position(1.45, depth=2e7)
+    if cap == "vault":
+        seen = levered.position(1.45, depth=2e7, limits=replace(seen.vaults[0].limits, max_loss=Bps(enough - 1)))
+    smaller = decided(1.45, seen, min_trade=least, max_loss=Bps(min(enough - 1, 11)))
+    assert isinstance(smaller.verdict, Approved), smaller.verdict
 
 
 def test_pools_that_hold_nothing_are_named() -> None:

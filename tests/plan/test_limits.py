@@ -156,7 +156,7 @@ def test_an_order_beyond_the_caps_says_which_pool_and_how_far() -> None:
         (
             {"max_trade": ((WETH.address, 10**15),)},
             "P-max_trade",
-            "max_trade lets 2.999 of .*, under min_trade",
+            "a worth of 2.999 .*; raise max_trade of WETH to 0.003334, or lower min_trade to 2.999",
         ),
         (
             {"venue_limits": ((WETH_USDC, 2 * 10**6), (WBTC_USDC, 10**6))},

@@ -1,14 +1,22 @@
 """A basket that nothing can be done for, or too little, in, the sentence that says why out."""
 
+import math
+
 import numpy as np
 
 from keeper.errors import Unquotable
 from keeper.model import Mandate, Reason, WeightProblem
-from keeper.plan.basket import Sizes
+from keeper.plan.basket import Sizes, Tried, sold
 from keeper.plan.infeasible.words import BAND, capped, nothing_may_be_sold, reason, shallow, too_small
-from keeper.plan.limits import down, up
+from keeper.plan.limits import down, eased, up
 from keeper.plan.region import Floats, Region
 from keeper.plan.route import Capped
+from keeper.units import BPS
+
+_NEARLY = 0.99
+"""Of the largest leg: what bisection leaves open."""
+_AMPLE = 1.002
+"""Of what has to be sold: the trade shrinks by rounding and by its own cost."""
 
 
 def no_trade_possible(
@@ -17,20 +25,23 @@ def no_trade_possible(
     off: Floats,
     limits: Sizes,
     why: Unquotable,
-    would_do: tuple[float, float] | None,
+    would_do: tuple[float | None, float],
     raised: tuple[bool, float] | None,
 ) -> Reason:
     """Why nothing at all can be traded; `why` is what the pools said.
 
-    `would_do` is the turnover that would let something be at this min_trade, and the min_trade at this turnover;
-    `raised` as `words.capped` takes it.
+    `would_do` is the turnover that would let something be at this min_trade, None where none would, and the min_trade
+    that would at this turnover; `raised` as `words.capped` takes it.
     """
     largest = float(min(off.max(), -off.min())) * limits.wealth  # a leg is sold by one token and bought by another
+    enough, smaller = would_do
     if largest < limits.min_trade:
         other = f", or widen the band of {max(problem.bands):.2%}"
-        return too_small(mandate, "the largest leg", largest, limits.turnover, limits.min_trade, limits.unit, other)
-    if would_do is not None or limits.turnover < limits.min_trade:
-        return nothing_may_be_sold(mandate, limits.rules, limits.turnover, limits.min_trade, limits.unit, would_do)
+        most = smaller if smaller < _NEARLY * largest else largest
+        return too_small(mandate, "the largest leg", largest, most, limits.min_trade, limits.unit, other)
+    if enough is not None or limits.turnover < limits.min_trade:
+        both = None if enough is None else (enough, smaller)
+        return nothing_may_be_sold(mandate, limits.rules, limits.turnover, limits.min_trade, limits.unit, both)
     if held := _held_back(problem, off, limits):
         return reason("P-max_trade", mandate, held)
     if isinstance(why, Capped):
@@ -40,15 +51,40 @@ def no_trade_possible(
 
 def _held_back(problem: WeightProblem, off: Floats, limits: Sizes) -> str:
     """The token whose limit makes its leg too small to be worth one; empty where none does."""
-    most = dict(limits.assets)
+    rules = dict(limits.assets)
     for token, gap in zip(problem.tokens, off, strict=True):
-        if token in most and most[token] < limits.min_trade <= abs(gap) * limits.wealth:
-            least = up(limits.min_trade / limits.unit)
+        rule = rules.get(token)
+        if rule is not None and rule.most < limits.min_trade <= abs(gap) * limits.wealth:
+            lets, least = down(rule.most / limits.unit), up(limits.min_trade / limits.unit)
             return (
-                f"max_trade lets {down(most[token] / limits.unit)} of {token} be traded, under min_trade, {least}; "
-                f"raise it over what {least} buys, or lower min_trade under it"
+                f"max_trade lets a worth of {lets} be traded of {token}, under min_trade, {least}; "
+                f"{rule.eased(limits.min_trade)}, or lower min_trade to {lets}"
             )
     return ""
+
+
+def short_of_band(
+    mandate: Mandate, problem: WeightProblem, limits: Sizes, best: Tried, need: Tried | Unquotable
+) -> Reason | None:
+    """Why the best trade ends outside the band; None where no limit is why. `need` ends inside, were there none."""
+    if not best.limited or isinstance(need, Unquotable):
+        return None
+    gaps = [abs(w - t) / b for w, t, b in zip(best.after, problem.targets, problem.bands, strict=True)]
+    worst = max(range(len(gaps)), key=gaps.__getitem__)
+    selling = sold(problem, need.trades) * _AMPLE
+    code, ease = eased(limits.rules, selling)
+    tokens = dict(zip(problem.tokens, problem.prices, strict=True))
+    traded = [(rule, abs(need.trades.net(token)) * tokens[token] * _AMPLE) for token, rule in limits.assets]
+    tight = [(rule.code, rule.eased(value)) for rule, value in traded if rule.most < value]
+    eases = [ease] * bool(ease) + [one for _, one in tight]
+    if not eases:
+        return None
+    return reason(
+        code or tight[0][0],
+        mandate,
+        f"one action ends with {best.after[worst]:.2%} of {problem.tokens[worst]}, outside the band, which ends "
+        f"{problem.bands[worst]:.2%} from {problem.targets[worst]:.2%}; {' and '.join(eases)}",
+    )
 
 
 def narrow_band(mandate: Mandate, problem: WeightProblem, off: Floats, where: Region) -> Reason | None:
@@ -62,5 +98,10 @@ def narrow_band(mandate: Mandate, problem: WeightProblem, off: Floats, where: Re
         BAND,
         mandate,
         f"the band of {bands[worst]:.2%} round {problem.tokens[worst]} is narrower than costs justify: a trade from "
-        f"here pays beyond {pays[worst]:.2%}; widen the band to that, raise risk_aversion, or allow cheaper pools",
+        f"here pays beyond {_up(pays[worst])}; widen the band to that, raise risk_aversion, or allow cheaper pools",
     )
+
+
+def _up(share: float) -> str:
+    """Per cent, rounded to the side that works."""
+    return f"{math.ceil(share * BPS) / BPS:.2%}"

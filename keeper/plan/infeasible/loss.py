@@ -1,24 +1,31 @@
-"""Plans that lose more than one action may in, the caps under which the least lossy would pass out."""
+"""Plans that lose more than one action may in, what would let the least lossy, or a smaller one, pass out."""
 
 import math
 from collections.abc import Sequence
 
 from keeper.model import Limits, Mandate, Prediction, Reason
-from keeper.plan.infeasible.words import reason
+from keeper.plan.infeasible.words import SMALL, reason
+from keeper.plan.limits import down
 from keeper.units import BPS
 
 
-def too_lossy(mandate: Mandate, limits: Limits, replayed: int, lossy: Sequence[Prediction]) -> tuple[Reason, ...]:
-    """The least change to the mandate's cap and the vault's own; nothing where no plan is too lossy.
+def eased(
+    mandate: Mandate, limits: Limits, replayed: int, lossy: Sequence[Prediction], leg: float | None
+) -> tuple[Reason, ...]:
+    """The least change to the caps, the mandate's and the vault's own, or to min_trade; nothing where neither helps.
 
-    `replayed` is the part of the vault's cap, in per cent, that a plan may be predicted to lose.
+    `replayed` is the part of the vault's cap, in per cent, that a plan may be predicted to lose; a smaller plan that
+    passes but for min_trade sells `leg`, in units of the base asset.
     """
+    smaller = [f"lower min_trade to {down(leg)}"] if leg else []
     if not lossy:
-        return ()
+        sentence = f"a smaller trade passes, and is under min_trade; {smaller[0]}" if smaller else ""
+        return (reason(SMALL, mandate, sentence),) if sentence else ()
     least = min((one.nav_before - one.nav_after) * BPS / one.nav_before for one in lossy)
     own, cap = math.ceil(least), math.ceil(least * 100 / replayed)
     change = [f"raise max_loss_bps to {own}"] if mandate.max_loss < own else []
     if limits.max_loss < cap:
         change.append(f"let the vault's curator raise the limit on one action's loss to {cap} bps")
     found = f"the least that is worth a trade would lose {least:.2f} bps of the vault's value"
-    return (reason("P-loss", mandate, f"{found}; {' and '.join(change)}, or allow cheaper pools"),)
+    ways = ", or ".join([*smaller, *([" and ".join(change)] if change else []), "allow cheaper pools"])
+    return (reason("P-loss", mandate, f"{found}; {ways}"),)

@@ -64,8 +64,11 @@ def nothing_may_be_sold(
     """
     enough, smaller = would_do or (least, most)
     code, ease = eased(rules, max(enough, unit * _LITTLE))
-    if most <= 0.0:
-        return reason(code or TURNOVER, mandate, f"nothing may be sold now; {ease or 'raise what limits it'}")
+    if most <= 0.0 or least <= 0.0:
+        found = (
+            f"only {down(most / unit)} may be sold now, which is no leg" if most > 0.0 else "nothing may be sold now"
+        )
+        return reason(code or TURNOVER, mandate, f"{found}; {ease or 'raise what limits it'}")
     found = f"min_trade is {up(least / unit)}, and only {down(most / unit)} may be sold now; lower min_trade to "
     found += "that" if would_do is None else down(smaller / unit)
     return reason(code or TURNOVER, mandate, f"{found}, or {ease}" if ease else found)

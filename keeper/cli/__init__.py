@@ -28,7 +28,7 @@ _FAILURES: tuple[tuple[type[Exception], int], ...] = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; whatever goes wrong is one line on stderr, never a traceback.
 
-    Exit codes: 0 done, 1 the node did not answer, 2 bad input, 3 refused, 4 outcome unknown, 5 halted.
+    Exit codes: 0 done, 1 the node stopped answering, 2 bad input, 3 refused, 4 outcome unknown, 5 halted.
     """
     if isinstance(sys.stdout, TextIOWrapper):  # whoever reads a log reads each tick when it happens
         sys.stdout.reconfigure(line_buffering=True)

@@ -26,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Holds vaults inside their mandates: forecasts, plans, rehearses, and acts only when told to.",
-    epilog="Exit codes: 0 done, 1 the node did not answer, 2 bad input, 3 refused, 4 outcome unknown, 5 halted.",
+    epilog="Exit codes: 0 done, 1 the node stopped answering, 2 bad input, 3 refused, 4 outcome unknown, 5 halted.",
 )
 
 

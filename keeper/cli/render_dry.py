@@ -22,12 +22,11 @@ def dry_run(done: DryRun) -> RenderableType:
 
 def _compared(done: DryRun, before: Drift, after: Drift, nav_after: int) -> RenderableType:
     base = done.report.snapshot.vault(done.report.mandate.vault).tokens[0]
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", title_justify="left")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", title_justify="left")
     table.add_column("on a fork", no_wrap=True)
-    table.add_column("before", justify="right")
-    table.add_column("")
-    table.add_column("after", justify="right")
-    table.add_column("")
+    for when in ("before", "after"):
+        table.add_column(when, justify="right", overflow="fold")
+        table.add_column("", min_width=words.BAR, no_wrap=True)
     for old, new in zip(before.quantities, after.quantities, strict=True):
         table.add_row(old.name, words.level(old), words.bar(old), words.level(new), words.bar(new))
     change = (nav_after - done.nav_before) / done.nav_before * BPS if done.nav_before else 0.0

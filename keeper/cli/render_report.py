@@ -66,7 +66,7 @@ def _rows(one: Report, plan: Plan | None, snapshot: Snapshot) -> Iterator[tuple[
         if verdict.plan.urgent:
             yield "urgent", _urgent(verdict, snapshot)
         yield "legs", leg_table(verdict.plan, verdict.prediction, verdict.vault, snapshot)
-        yield "after", prediction(verdict.prediction, base)
+        yield "after", prediction(one, verdict.prediction, base)
     if isinstance(one.cleared, Cleared):
         yield "rehearsal", rehearsal(one.cleared, snapshot)
     if one.outcome is not None:
@@ -196,7 +196,10 @@ def _chances(one: Report) -> Text | None:
 
 
 def candidate_table(plan: Plan, base: Token, nav_raw: int | None) -> RenderableType:
-    """Every candidate's cost in parts, in the base asset, and in bps of net asset value; the chosen one marked."""
+    """Every candidate's cost in the base asset, in bps of net asset value and in parts; the chosen one marked.
+
+    A screen that is too narrow cuts the last columns: the sums come first.
+    """
     scale = 10**base.decimals
     largest = max((abs(c.cost.total) for c in plan.candidates), default=0.0) / scale
     shown = {p: [_figure(getattr(c.cost, p) / scale, largest) for c in plan.candidates] for p in PARTS}
@@ -204,7 +207,7 @@ def candidate_table(plan: Plan, base: Token, nav_raw: int | None) -> RenderableT
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     table.add_column("", width=1)
     table.add_column(f"in {base.symbol}", min_width=20, overflow="fold")
-    for part in (*parts, "total", "bps"):
+    for part in ("total", "bps", *parts):
         table.add_column(part.replace("_", " "), justify="right", no_wrap=True, min_width=6)
     for candidate in plan.candidates:
         chosen = candidate.name == (plan.reason if plan.acts else "do nothing")
@@ -224,15 +227,15 @@ def _candidate(
     return [
         mark,
         name,
-        *cells,
         _figure(candidate.cost.total / scale, largest),
         in_bps(candidate.cost, nav_raw),
+        *cells,
     ]
 
 
 def _remark(candidate: Candidate) -> str:
     """What is out of the ordinary about it."""
-    odd = [note for note in candidate.note.split(", ") if note in ("flash loan", "ends outside")]
+    odd = [note for note in candidate.note.split(", ") if note == "flash loan" or note.startswith("ends outside")]
     odd = [candidate.note] if candidate.note.startswith("costs ") else odd
     return f" · {', '.join(odd)}" if odd else ""
 
@@ -248,13 +251,16 @@ def in_bps(cost: Cost, nav_raw: int | None) -> str:
 
 def leg_table(plan: Plan, predicted: Prediction, vault: Address, snapshot: Snapshot) -> RenderableType:
     table = Table.grid(padding=(0, 2))
-    for justify in ("right", "left", "left", "left"):
-        table.add_column(justify=justify, no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for _ in range(3):
+        table.add_column(overflow="fold")
     move = plan.move
     if isinstance(move, LeverageMove):
-        tokens = snapshot.vault(vault).tokens
+        tokens, holdings = snapshot.vault(vault).tokens, snapshot.vault(vault).holdings
         token, raw = (tokens[1], move.debt_amount) if move.lever else (tokens[0], move.collateral_amount)
         word = "borrow" if move.lever else "withdraw"
+        if move.lever and not move.debt_amount:
+            word, token, raw = "supply", tokens[0], holdings[0]
         flash = " by a flash loan" if move.flash and move.lever else ""
         table.add_row("", f"{word} {words.amount(raw, token)}{flash}", "", "")
     for number, (leg, fill) in enumerate(zip(plan.legs, predicted.fills, strict=True), 1):
@@ -273,13 +279,15 @@ def leg_table(plan: Plan, predicted: Prediction, vault: Address, snapshot: Snaps
     return table
 
 
-def prediction(predicted: Prediction, base: Token) -> Text:
+def prediction(one: Report, predicted: Prediction, base: Token) -> Text:
+    """What it would leave: the value, and what the mandate is about, in red where that is outside its band."""
     before, after = predicted.nav_before, predicted.nav_after
     change = (after - before) / before * BPS if before else 0.0
-    text = f"net asset value {words.amount(before, base)} → {words.amount(after, base)} ({change:+.2f} bps)"
-    if predicted.health_factor is not None:
-        text += f", health factor {words.health(predicted.health_factor)}"
-    return Text(text)
+    text = Text(f"net asset value {words.amount(before, base)} → {words.amount(after, base)} ({change:+.2f} bps)")
+    vault = one.snapshot.vault(one.mandate.vault)
+    for left in vault.left(one.snapshot, one.mandate, predicted).quantities:
+        text.append(f", {left.name} {words.level(left)}", style="" if words.inside(left) else "bold red")
+    return text
 
 
 def rehearsal(cleared: Cleared, snapshot: Snapshot) -> Text:

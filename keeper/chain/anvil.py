@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from keeper.errors import Halt
+from keeper.errors import BadInput, Halt
 
 MINIMUM_VERSION = (1, 4)
 START_SECONDS = 60.0
@@ -206,13 +206,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port(wanted: int) -> int:
-    """`wanted`, or any port for 0. Raises Halt when it is taken: whoever has it would answer in anvil's place."""
+    """`wanted`, or any port for 0. Raises BadInput when it is taken: whoever has it would answer in anvil's place."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left by another node is free
         try:
             probe.bind(("127.0.0.1", wanted))
         except OSError as error:
-            raise Halt(f"port {wanted} is in use; name another one, or 0 for a free one") from error
+            raise BadInput(f"port {wanted} is in use; name another one, or 0 for a free one") from error
         port: int = probe.getsockname()[1]
         return port
 

@@ -51,18 +51,26 @@ def attempt(
 ) -> Tried:
     """Trade to the weights `wanted`; less when the legs, both of a two-hop sale, would exceed the turnover limit.
 
-    No further for a token than its own limit lets it; the others as far as what is left of the trade takes them.
-
-    Raises Unquotable when nothing can be traded.
+    No further for a token than its own limit lets it; the others as far as what is left of the trade takes them. Where
+    the limits would leave every leg too small, all that may be sold goes from what there is most too much of to what
+    there is least of. Raises Unquotable when nothing can be traded.
     """
     weights, size = shares(problem.amounts_raw, problem.prices), 1.0
     most = {token: rule.most for token, rule in limits.assets}
+    gaps = {t: weight - aim for t, weight, aim in zip(problem.tokens, weights, wanted, strict=True)}
+    only: tuple[Address, ...] = problem.tokens
     for _ in range(_SHRINKS):
         moves = {
-            token: size * max(-most.get(token, inf), min(most.get(token, inf), (weight - aim) * limits.wealth))
-            for token, weight, aim in zip(problem.tokens, weights, wanted, strict=True)
+            t: size * max(-most.get(t, inf), min(most.get(t, inf), gaps[t] * limits.wealth)) if t in only else 0.0
+            for t in problem.tokens
         }
-        trades = _trade(problem, moves, market, limits, used)
+        try:
+            trades = _trade(problem, moves, market, limits, used)
+        except Unquotable:
+            if size == 1.0 or len(only) < len(problem.tokens) or len(only) == 2:
+                raise
+            size, used, only = 1.0, (), (max(gaps, key=gaps.__getitem__), min(gaps, key=gaps.__getitem__))
+            continue
         value = sold(problem, trades)
         if value <= 0.0:
             raise Unquotable("nothing of any value would be sold")

@@ -24,6 +24,8 @@ _LESS = (0.5, 0.1, 0.02)
 """Of the way back, where the pools cannot take all of it."""
 _BISECTIONS = 10
 """Towards the most of the way back that the caps of the pools leave."""
+_FINER = 14
+"""Towards the least that would let something be sold, of all that there is."""
 _AMPLE = 1.02
 """Of what the pools are paid without caps: whole units take a little more."""
 _ALIKE = 0.02
@@ -144,14 +146,14 @@ def _would_do(problem: WeightProblem, off: Floats, market: Market, limits: Sizes
         return None, 0.0
     largest = float(min(off.max(), -off.min())) * limits.wealth
     small, large = 0.0, min(limits.min_trade, largest)
-    for _ in range(_BISECTIONS):
+    for _ in range(_FINER):
         least = (small + large) / 2.0
         small, large = (least, large) if made(limits.turnover, least) else (small, least)
     whole = made(inf, limits.min_trade)
     if whole is None:
         return None, small
     short, enough = limits.turnover, sold(problem, whole.trades)
-    for _ in range(_BISECTIONS):
+    for _ in range(_FINER):
         turnover = (short + enough) / 2.0
         short, enough = (short, turnover) if made(turnover, limits.min_trade) else (turnover, enough)
     return enough, small

@@ -129,3 +129,17 @@ def test_a_basket_trades_once_min_trade_is_what_was_said_of_what_may_be_sold(tur
     (one,) = refused.reasons
     assert "since no more may be sold now" in one.sentence
     assert isinstance(found(number(one.sentence, "lower min_trade to ")), Approved)
+
+
+def test_what_may_be_sold_goes_into_one_leg_where_it_is_too_little_for_several() -> None:
+    """Nothing is refused further out that is done nearer: what may be sold is the same, and worth a leg."""
+    rules = mandate(policy=Threshold("target"), max_turnover=Bps(100), min_trade=14_000.0)
+    for weth, wbtc, usdc in ((370.0, 11.5, 510_000.0), (370.0, 10.0, 540_000.0), (420.0, 9.0, 480_000.0)):
+        seen = history(basket(weth=weth, wbtc=wbtc, usdc=usdc))
+        found = decide(seen, STATE, beliefs(), rules, 0)
+        assert isinstance(found.verdict, Approved), found.verdict
+        sold = [f.amount_in * 3_000 / 1e18 for f in found.verdict.prediction.fills if f.token_in == WETH.address]
+        assert 14_000.0 <= sum(sold) < 24_000.0
+        assert found.drift is not None
+        after = seen.snapshot.vaults[0].left(seen.snapshot, rules, found.verdict.prediction)
+        assert after.distance < found.drift.distance

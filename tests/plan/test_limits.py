@@ -152,7 +152,7 @@ def test_an_order_beyond_the_caps_says_which_pool_and_how_far() -> None:
 @pytest.mark.parametrize(
     ("rules", "code", "says"),
     [
-        ({"max_turnover": Bps(1), "min_trade": 1e4}, "P-turnover", "raise max_turnover to 1."),
+        ({"max_turnover": Bps(1), "min_trade": 1e4}, "P-turnover", "raise max_turnover to 0."),
         (
             {"max_trade": ((WETH.address, 10**15),)},
             "P-max_trade",

@@ -1,5 +1,6 @@
 """The one pure function a keeper thinks with: what it sees, remembers, believes and is told in, a decision out."""
 
+import math
 from dataclasses import dataclass, replace
 
 from keeper import forecast as forecasting
@@ -30,7 +31,7 @@ from keeper.model import (
 from keeper.plan import policy
 from keeper.plan.infeasible import BAND, CAPPED, FLASH, LIQUIDITY, SMALL
 from keeper.plan.infeasible.loss import eased
-from keeper.plan.limits import TURNOVER
+from keeper.plan.limits import TURNOVER, down
 from keeper.plan.policy import parts
 from keeper.plan.tier import Pools, most_sold, plans
 from keeper.simulate import simulate
@@ -45,6 +46,8 @@ RESCUE_FAIR_PART = 0.25
 RESCUE_DEADLINE_S = 120
 """A rescue that old is planned anew."""
 MAX_HALVINGS = 6
+_ABOUT = 0.99
+"""Of min_trade: whole units and prices that move while a trade is sized."""
 CLOSER = 3
 """Bisections from a plan that was halved towards the largest that passes."""
 SIZE = (
@@ -108,6 +111,25 @@ class _Case:
 
     def judged(self) -> tuple[Verdict, State, str]:
         """The verdict, the vault's next memory, and why."""
+        verdict, state, why = self._judged()
+        if isinstance(verdict, Approved) and (small := self._small_leg(verdict)):
+            verdict = replace(verdict, plan=replace(verdict.plan, limits=(*verdict.plan.limits, small)))
+        return verdict, state, why
+
+    def _small_leg(self, approved: Approved) -> Reason | None:
+        """That a leg is worth less than the mandate's min_trade, which routes keep to where they can."""
+        base = self.vault.tokens[0]
+        unit = self.snapshot.round(base.address).price_x36 * 10**base.decimals
+        sold = (f.amount_in * self.snapshot.round(f.token_in).price_x36 / unit for f in approved.prediction.fills)
+        least = min(sold, default=math.inf)
+        if approved.plan.urgent or least >= self.mandate.min_trade * _ABOUT:
+            return None
+        sentence = (
+            f"a leg is worth {down(least)} {base.symbol}, under min_trade: no way without so small a one was found"
+        )
+        return Reason(SMALL, f"{self.mandate.name}: {sentence}")
+
+    def _judged(self) -> tuple[Verdict, State, str]:
         state, why = self.seen.state, self.trigger.why
         if not self.trigger.acts:
             return Hold(_nothing(why)), self._rested(acting=False), why

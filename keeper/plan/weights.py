@@ -57,7 +57,11 @@ def plan_weights(
         used = trials[0].trades.used if trials else ()
         try:
             aim = tuple((np.array(problem.targets) + wanted).tolist())
-            trials.append(attempt(problem, aim, name, market, limits, used))
+            found = attempt(problem, aim, name, market, limits, used)
+            if used and _too_dear(problem, found, trials[0]):
+                again = attempt(problem, aim, name, market, limits)
+                found = min(found, again, key=lambda one: one.trades.cost.execution)
+            trials.append(found)
         except Unquotable as error:
             errors.append(error)
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))
@@ -110,6 +114,14 @@ def _nearest(problem: WeightProblem, off: Floats, mandate: Mandate) -> Floats:
     if mandate.policy.settle == "target":
         return off * min(1.0, _EDGE_MARGIN / float(np.max(np.abs(off) / bands)))
     return trimmed(off, _EDGE_MARGIN * bands)
+
+
+def _too_dear(problem: WeightProblem, one: Tried, full: Tried) -> bool:
+    """Whether a trade costs more than so much of the full one would: where it began was no good start."""
+    share = sold(problem, one.trades) / sold(problem, full.trades)
+    cost, small = full.trades.cost, one.trades.cost
+    fixed = cost.gas + cost.l1_data
+    return small.execution > (share * (cost.execution - fixed) + fixed) * _AMPLE
 
 
 def _most(problem: WeightProblem, off: Floats, market: Market, limits: Sizes) -> list[Tried]:

@@ -143,3 +143,18 @@ def test_what_may_be_sold_goes_into_one_leg_where_it_is_too_little_for_several()
         assert found.drift is not None
         after = seen.snapshot.vaults[0].left(seen.snapshot, rules, found.verdict.prediction)
         assert after.distance < found.drift.distance
+
+
+def test_a_leg_under_min_trade_that_could_not_be_avoided_is_told() -> None:
+    """What may be sold of the one token goes to two others: where that makes small legs, nobody is to find out later."""
+    seen = history(basket(weth=420.0, wbtc=9.0, usdc=480_000.0))
+    for least in (1.0, 80.0, 140.0):
+        rules = mandate(max_trade=((WETH.address, 5 * 10**16),), min_trade=least, policy=Threshold("target"))
+        verdict = decide(seen, STATE, beliefs(), rules, 0).verdict
+        if isinstance(verdict, Refused):
+            continue
+        assert isinstance(verdict, Approved)
+        prices = {WETH.address: 3_000 / 1e18, USDC.address: 1e-6}
+        worth = [f.amount_in * prices[f.token_in] for f in verdict.prediction.fills if f.token_in in prices]
+        told = [one.sentence for one in verdict.plan.limits if "a leg is worth" in one.sentence]
+        assert bool(told) == (min(worth) < 0.99 * least), (worth, least)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -147,3 +148,21 @@ def test_calldata_published_to_an_l1_is_a_cost_of_its_own() -> None:
     told = next(c.cost for c in dear[0].candidates if c.name == "back to target")
     legs = next(int(c.note.split()[0]) for c in dear[0].candidates if c.name == "back to target")
     assert told.l1_data * PRICES[A] == pytest.approx((BASE_BYTES + LEG_BYTES * legs) * 1e-2)
+
+
+def test_a_smaller_trade_that_costs_more_than_its_share_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a first start leads to a dear route, a fresh one is tried, and the cheaper of the two is offered."""
+    module = import_module("keeper.plan.weights")
+    honest = module.attempt
+
+    def misled(*given: Any) -> Any:
+        found = honest(*given)
+        begun = len(given) > 5 and bool(given[5])
+        dearer = replace(found.trades.cost, fees=2.0 * found.trades.cost.fees + 1.0)
+        return replace(found, trades=replace(found.trades, cost=dearer)) if begun else found
+
+    expected = {plan.reason: plan.cost.execution for plan in plans(FAR) if plan.acts}
+    monkeypatch.setattr(module, "attempt", misled)
+    for plan in plans(FAR):
+        if plan.acts:
+            assert plan.cost.execution == pytest.approx(expected[plan.reason], rel=1e-3)

@@ -146,7 +146,7 @@ def test_what_may_be_sold_goes_into_one_leg_where_it_is_too_little_for_several()
 
 
 def test_a_leg_under_min_trade_that_could_not_be_avoided_is_told() -> None:
-    """What may be sold of the one token goes to two others: where that makes small legs, nobody is to find out later."""
+    """What may be sold of the one token goes to two others: where that makes small legs, it says so."""
     seen = history(basket(weth=420.0, wbtc=9.0, usdc=480_000.0))
     for least in (1.0, 80.0, 140.0):
         rules = mandate(max_trade=((WETH.address, 5 * 10**16),), min_trade=least, policy=Threshold("target"))

@@ -237,6 +237,9 @@ class _Case:
             else:
                 high = middle
         stood = tuple(reason for reason in first.reasons if reason.id != "C-14")  # which follows from C-6
+        if {reason.id for reason in first.reasons} <= guard.LOSSES and first.plan is not None and self._short(verdict):
+            whole, caps = [self._replayed(first.plan)], self.vault.limits
+            stood = eased(self.mandate, caps, guard.REPLAY_SHARE_OF_LOSS, whole, what="all of the way back at once")
         return replace(verdict, plan=replace(verdict.plan, limits=(*verdict.plan.limits, *stood)))
 
     def _short(self, verdict: Approved) -> bool:

@@ -61,7 +61,7 @@ def plan_weights(
             if used and _too_dear(problem, found, trials[0]):
                 again = attempt(problem, aim, name, market, limits)
                 found = min(found, again, key=lambda one: one.trades.cost.execution)
-            trials.append(found)
+            trials.append(replace(found, name=f"{name}, as far as limits let it") if found.limited else found)
         except Unquotable as error:
             errors.append(error)
             refused.append(Candidate(name, Cost(), f"not possible: {error}"))

@@ -276,3 +276,23 @@ def test_a_first_deposit_without_debt_that_is_too_small_to_lever_is_no_arithmeti
     found = decided(0.0, levered.valued(replace(seen, markets=(market,))), min_trade=1.0)
     reasons = found.verdict.reasons if isinstance(found.verdict, Refused) else ()
     assert "K-31" not in {reason.id for reason in reasons}, reasons
+
+
+def test_a_loss_cap_that_keeps_a_position_outside_its_band_says_what_would_bring_it_back() -> None:
+    def found(bps: int) -> Approved:
+        seen = levered.position(
+            1.42, depth=1e8, limits=replace(levered.position(1.42).vaults[0].limits, max_loss=Bps(400))
+        )
+        verdict = decided(1.42, seen, max_loss=Bps(bps), policy=Threshold("edge")).verdict
+        assert isinstance(verdict, Approved), verdict
+        return verdict
+
+    tight = found(3)
+    assert (tight.prediction.health_factor or 0) < 1.5 * WAD
+    (one,) = tight.plan.limits
+    assert one.id == "P-loss"
+    assert "all of the way back at once would lose" in one.sentence
+    enough = int(number(one.sentence, "raise max_loss_bps to "))
+    assert (found(enough).prediction.health_factor or 0) >= 1.5 * WAD
+    assert found(enough).plan.limits == ()
+    assert (found(enough - 1).prediction.health_factor or 0) < 1.515 * WAD

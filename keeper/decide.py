@@ -13,7 +13,6 @@ from keeper.model import (
     Cost,
     Decision,
     Deferred,
-    HealthProblem,
     History,
     Hold,
     Mandate,
@@ -31,7 +30,7 @@ from keeper.model import (
 from keeper.plan import policy
 from keeper.plan.infeasible import BAND, CAPPED, FLASH, LIQUIDITY, SMALL
 from keeper.plan.infeasible.loss import eased
-from keeper.plan.limits import TURNOVER, down
+from keeper.plan.limits import TURNOVER, UNDER, down
 from keeper.plan.policy import parts
 from keeper.plan.tier import Pools, most_sold, plans
 from keeper.simulate import simulate
@@ -46,10 +45,10 @@ RESCUE_FAIR_PART = 0.25
 RESCUE_DEADLINE_S = 120
 """A rescue that old is planned anew."""
 MAX_HALVINGS = 6
-_ABOUT = 0.99
-"""Of min_trade: whole units and prices that move while a trade is sized."""
 CLOSER = 3
 """Bisections from a plan that was halved towards the largest that passes."""
+_ABOUT = 0.99
+"""Of min_trade: whole units and prices that move while a trade is sized."""
 SIZE = (
     frozenset(("C-6", "C-7", "C-10", "C-11b", "C-11d", "C-11t", "C-11u", "C-14", "K-33"))
     | frozenset(("M-max_turnover", "M-max_trade", "M-venue_limits", CAPPED))
@@ -118,10 +117,7 @@ class _Case:
 
     def _small_leg(self, approved: Approved) -> Reason | None:
         """That a leg is worth less than the mandate's min_trade, which routes keep to where they can."""
-        base = self.vault.tokens[0]
-        unit = self.snapshot.round(base.address).price_x36 * 10**base.decimals
-        sold = (f.amount_in * self.snapshot.round(f.token_in).price_x36 / unit for f in approved.prediction.fills)
-        least = min(sold, default=math.inf)
+        base, least = self.vault.tokens[0], self._smallest_leg(approved)
         if approved.plan.urgent or least >= self.mandate.min_trade * _ABOUT:
             return None
         sentence = (
@@ -181,27 +177,15 @@ class _Case:
 
         Half a rescue now and half after the cooldown is better than none: a vault must not be watched into liquidation
         because its whole way back would cost more than one action may. Where the chain allows a rescue of the urgent
-        tier, that comes first; unless to supply what is idle, which costs nothing but gas, leaves it safer.
+        tier, that comes first: nothing that housekeeping waits for holds it up.
         """
-        urgent = self.vault.urgent(self.snapshot)
-        supplied = self._supplied() if urgent else None
-        if supplied is not None and not self._short(supplied):
-            return supplied
-        rescue = self._rescue() if urgent else None
+        rescue = self._rescue() if self.vault.urgent(self.snapshot) else None
         if isinstance(rescue, Approved):
-            return supplied if supplied is not None and _safer(supplied, rescue) else rescue
+            return rescue
         if rescue is not None and (faults := self.vault.faults(self.mandate)):  # nothing else may pass then
             return Refused((*(rescue.reasons if isinstance(rescue, Refused) else ()), *faults), rescue.plan)
         verdict = self._within_limits(share)
         return rescue if rescue is not None and not isinstance(verdict, Approved) else verdict
-
-    def _supplied(self) -> Approved | None:
-        """What is idle as collateral, and no trade, where the guards let it through."""
-        problem = self.trigger.problem
-        if not isinstance(problem, HealthProblem) or not problem.idle_collateral_raw or self.vault.faults(self.mandate):
-            return None
-        judged = [self._verdict(plan) for plan in self._plans(1.0) if plan.acts and not plan.legs]
-        return next((one for one in judged if isinstance(one, Approved)), None)
 
     def _within_limits(self, share: float) -> Verdict:
         """The best plan of housekeeping, halved as long as only its size stands in the way.
@@ -237,9 +221,12 @@ class _Case:
             else:
                 high = middle
         stood = tuple(reason for reason in first.reasons if reason.id != "C-14")  # which follows from C-6
-        if {reason.id for reason in first.reasons} <= guard.LOSSES and first.plan is not None and self._short(verdict):
-            whole, caps = [self._replayed(first.plan)], self.vault.limits
-            stood = eased(self.mandate, caps, guard.REPLAY_SHARE_OF_LOSS, whole, what="all of the way back at once")
+        if {reason.id for reason in first.reasons} <= guard.LOSSES and self._short(verdict):
+            whole, caps = self._losses(first.plan), self.vault.limits
+            stood = (
+                eased(self.mandate, caps, guard.REPLAY_SHARE_OF_LOSS, whole, what="all of the way back at once")
+                or stood
+            )
         return replace(verdict, plan=replace(verdict.plan, limits=(*verdict.plan.limits, *stood)))
 
     def _short(self, verdict: Approved) -> bool:
@@ -257,19 +244,32 @@ class _Case:
         plans = self._plans(min(lossy)) if lossy else ()
         judged = [self._verdict(plan) for plan in plans if plan.acts]
         found = [one.plan for one in judged if isinstance(one, Refused) and {r.id for r in one.reasons} <= guard.LOSSES]
-        left = [self._replayed(plan) for plan in found if plan is not None]
+        left = [one for plan in found for one in self._losses(plan)]
         return eased(self.mandate, self.vault.limits, guard.REPLAY_SHARE_OF_LOSS, left, leg)
 
+    def _losses(self, plan: Plan | None) -> list[Prediction]:
+        """The plan's replay; nothing where there is none."""
+        try:
+            return [self._replayed(plan)] if plan is not None else []
+        except (Refusal, Unquotable):
+            return []
+
     def _least_leg(self, refused: list[tuple[float, Refused]]) -> float | None:
-        """What the largest smaller plan sells that passes but for min_trade, in units of the base asset."""
+        """The least leg of the largest smaller plan that passes but for min_trade, in units of the base asset."""
         small = [part for part, one in refused[1:] if {reason.id for reason in one.reasons} & {SMALL, TURNOVER}]
         free = replace(self, seen=replace(self.seen, mandate=replace(self.mandate, min_trade=0.0)))
         for part in sorted(small, reverse=True):
             found = free._chosen(free._plans(part))
             if isinstance(found, Approved):
-                sold = guard.turnover(self.snapshot, self.vault, found.prediction)
-                return sold / 10.0 ** self.vault.tokens[0].decimals
+                return self._smallest_leg(found) * UNDER
         return None
+
+    def _smallest_leg(self, approved: Approved) -> float:
+        """What the least leg sells, in units of the base asset."""
+        base = self.vault.tokens[0]
+        unit = self.snapshot.round(base.address).price_x36 * 10**base.decimals
+        sold = (f.amount_in * self.snapshot.round(f.token_in).price_x36 / unit for f in approved.prediction.fills)
+        return min(sold, default=math.inf)
 
     def _rescue(self) -> Verdict:
         """One action of the urgent tier to the target, or as much of the way as the guards let through, by bisection.
@@ -279,9 +279,11 @@ class _Case:
         """
         roomy: tuple[float, Approved] | None = None
         tight: tuple[float, Approved] | None = None
-        first = verdict = self._chosen(self._plans(1.0, urgent=True))
+        first: Verdict | None = None
         low, share, high, refused = 0.0, 1.0, 1.0, 1.0
-        for _ in range(MAX_HALVINGS):
+        for _ in range(MAX_HALVINGS + 1):
+            verdict = self._chosen(self._plans(share, urgent=True))
+            first = first or verdict
             if isinstance(verdict, Refused) and not {reason.id for reason in verdict.reasons} <= SIZE | LENT:
                 break
             if isinstance(verdict, Approved) and self._lost(verdict) <= RESCUE_SHARE_OF_LOSS:
@@ -295,7 +297,7 @@ class _Case:
             if low == high:
                 break
             share = (low + high) / 2.0
-            verdict = self._chosen(self._plans(share, urgent=True))
+        assert first is not None
         if roomy is not None and (tight is None or roomy[0] >= RESCUE_FAIR_PART * tight[0]):
             return roomy[1]
         if tight is None:
@@ -454,12 +456,6 @@ class _Case:
                     venue = venue.after(fill.token_in, fill.amount_in)
             found.append((pool, guard.off_oracle(self.snapshot, venue)))
         return tuple(found)
-
-
-def _safer(one: Approved, other: Approved) -> bool:
-    """By the health factors that they leave; None is no debt."""
-    left, right = (found.prediction.health_factor for found in (one, other))
-    return left is None or (right is not None and left >= right)
 
 
 def _too_large(refused: list[tuple[float, Refused]]) -> float:

@@ -80,7 +80,7 @@ def preflight(snapshot: Snapshot, vault: Vault, state: State, mandate: Mandate) 
         reasons.append(Reason("M-empty", f"{mandate.name}: the vault is empty: it has no shares; deposit first"))
     elif not dead and (found := _valuation(snapshot, vault)):
         reasons.append(found)
-    elif not dead and vault.nav(snapshot, snapshot.head.timestamp) == 0:
+    elif not dead and vault.gross(snapshot, snapshot.head.timestamp) == 0:
         reasons.append(Reason("M-empty", f"{mandate.name}: the vault holds nothing for its shares; deposit first"))
     return tuple(reasons)
 

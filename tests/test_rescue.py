@@ -270,3 +270,13 @@ def test_no_more_is_borrowed_than_the_market_can_lend(lent: float) -> None:
     verdict = approved(decide(History(seen, ()), State(VAULT), levered.trusting(), levered.mandate(), 0))
     assert 0 < verdict.plan.move.debt_amount <= lent * 10**6  # type: ignore[union-attr]
     assert (verdict.prediction.health_factor or 0) < 2.6 * WAD
+
+
+@pytest.mark.parametrize("budget", [4, 8, 20])
+def test_as_little_is_rescued_as_the_budget_lets(budget: int) -> None:
+    """A sixty-fourth of the way is the least that is tried."""
+    guard = GuardState(7, False, Timestamp(NOW - 12), 10**22, 10**24)
+    poor = replace(levered.RESCUE, budget_raw=budget * 10**16)
+    verdict = approved(decided(levered.position(1.03, guard=guard, rescue=poor)))
+    assert verdict.plan.urgent
+    assert (verdict.prediction.health_factor or 0) > 1.03 * WAD

@@ -77,10 +77,8 @@ def attempt(
         over = max(value / limits.turnover, _over_most(problem, trades, most)) if limits.turnover > 0.0 else inf
         if over <= 1.0:
             amounts = [a + trades.net(t) for t, a in zip(problem.tokens, problem.amounts_raw, strict=True)]
-            asked = zip(problem.tokens, weights, wanted, strict=True)
-            limited = size < 1.0 or any(
-                abs(weight - aim) * limits.wealth > most.get(t, inf) for t, weight, aim in asked
-            )
+            beyond = any(abs(gap) * limits.wealth > most.get(t, inf) for t, gap in gaps.items())
+            limited = size < 1.0 or only != problem.tokens or beyond
             return Tried(name, trades, shares(amounts, problem.prices), limited)
         size, used = size / over * _SHRINK_MARGIN, trades.used
     raise Unquotable("the limits on turnover and on assets leave no room for a trade")

@@ -25,6 +25,8 @@ from keeper.units import WAD
 
 _BISECTIONS = 10
 """Towards the most that can be done where not all can."""
+_FAIR_PART, _SMALL_PART = 0.25, 0.1
+"""Of the way to the band that what is idle must go to be supplied: where something else can be done, or nothing."""
 _INSIDE = 1.0001
 """Of the band's end: what counts as inside when it is asked what would lead there."""
 
@@ -62,10 +64,10 @@ def plan_health(
 
     for goal in goals:
         consider(*goal)
-    pledge = supplied(problem, market, bounds)
-    trials.extend([pledge] if pledge else [])
-    if not trials and not isinstance(errors[0], Held):
+    if goals and not trials and not isinstance(errors[0], Held):
         trials.extend(_furthest(problem, goals[0][0], market, bounds))
+    if (pledge := supplied(problem, market, bounds)) and _helps(problem, pledge, mandate, bool(trials)):
+        trials.append(pledge)
     if not trials:
         limit = _why_not(problem, mandate, goals[0][0], market, bounds, errors[0])
         return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), (limit,)),)
@@ -84,11 +86,14 @@ def plan_health(
         *(Candidate(t.name, c, "flash loan" if t.move.flash else "no flash loan") for t, c in valued),
         *refused,
     )
-    told = _short(problem, mandate, market, bounds, best)
-    acting = tuple(Plan(t.trades.legs, t.move, c, waiting, t.name, candidates, told) for t, c in ranked)
+    short = [_short(problem, mandate, market, bounds, t) for t, _ in ranked]
+    acting = tuple(
+        Plan(t.trades.legs, t.move, c, waiting, t.name, candidates, why)
+        for (t, c), why in zip(ranked, short, strict=True)
+    )
     if mandate.policy.settle == "cheapest" and bounds.rescue is None and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
-        return (Plan((), None, cost, waiting, reason, candidates, told), *acting)
+        return (Plan((), None, cost, waiting, reason, candidates, short[0]), *acting)
     return acting
 
 
@@ -101,6 +106,18 @@ def plan_pull(problem: HealthProblem, market: Market, bounds: Bounds) -> Plan:
         raise Unquotable(f"the health factor is at its target of {problem.target:.3f} already")
     tried = attempt(problem, problem.target, f"towards a health factor of {problem.target:.3f}", market, bounds)
     return Plan(tried.trades.legs, tried.move, tried.cost, Cost(), tried.name)
+
+
+def _helps(problem: HealthProblem, pledge: Tried, mandate: Mandate, others: bool) -> bool:
+    """Whether to supply what is idle is a way back: into the band; or a fair part of the way, the rest to follow.
+
+    Less than that would spend the cooldown on next to nothing, and anyone may deposit next to nothing.
+    """
+    now, ends = health(problem), _after(problem, pledge)
+    if ends >= problem.low:
+        return True
+    fair = _FAIR_PART if others else _SMALL_PART
+    return (mandate.policy.settle == "cheapest" or not others) and ends - now >= fair * (problem.low - now)
 
 
 def _furthest(problem: HealthProblem, goal: float, market: Market, bounds: Bounds) -> list[Tried]:

@@ -58,7 +58,12 @@ def plan_range(
     for _ in range(_WIDTHS):
         if not state.measure([one for _, one in tried]):
             break
-        tried, stuck = _try(problem, mandate, market, limits, state)
+        again = _try(problem, mandate, market, limits, state)
+        if not again[0]:
+            break
+        tried, stuck = again
+    else:
+        state.measure([one for _, one in tried])
     refused = [Candidate(way[0] or _STAY, Cost(), f"not possible: {error}") for way, error in stuck]
     told: tuple[Reason, ...] = ()
     if stuck and not any(_inside(problem, one) for _, one in tried):
@@ -144,12 +149,20 @@ def _still_idle(
     market, free = replace(market, caps=()), replace(limits, turnover=math.inf, min_trade=0.0)
 
     def enough(turnover: float) -> bool:
-        return swapped(problem, one.lower, one.upper, market, replace(free, turnover=turnover)).idle <= most
+        try:
+            return swapped(problem, one.lower, one.upper, market, replace(free, turnover=turnover)).idle <= most
+        except Unquotable:
+            return False
 
     try:
-        whole = sold(problem, swapped(problem, one.lower, one.upper, market, free).trades)
-        least = _least(whole, enough)
+        fitted = swapped(problem, one.lower, one.upper, market, free)
     except Unquotable:
+        return ()
+    whole = sold(problem, fitted.trades)
+    if fitted.idle > most:  # whatever may be sold
+        return ()
+    least = _least(whole, enough)
+    if limits.min_trade <= least <= limits.turnover:
         return ()
     why = f"what may be sold now puts {1.0 - one.idle:.1%} to work, and the band asks for {1.0 - most:.1%}"
     return (too_little_to_work(mandate, limits, whole, least, why),)

@@ -8,6 +8,8 @@ from keeper.model import Cost, Forecast, HealthGoal, HealthProblem, Mandate
 from keeper.plan.position import Tried, health, health_factor, secured, values
 from keeper.plan.volatility import relative_variance
 
+_LEAST_HEALTH = 1e-9
+"""Of a position whose collateral is gone."""
 _LEAST_NET, _NOTHING = 1e-3, 1e-18
 """Share of collateral and debt together, and quote currency: the least net worth that leverage is measured against."""
 
@@ -15,7 +17,7 @@ _LEAST_NET, _NOTHING = 1e-3, 1e-18
 class Valuer:
     """Values a position: tracking the target leverage, and what liquidators are expected to take.
 
-    A mandate asks for a health factor: collateral counts once it secures the debt, and what is idle does not.
+    A mandate asks for a health factor, which collateral raises once it secures the debt; what is idle is net worth.
 
     Nobody is assumed to act within the horizon, nor within the time that an action then needs. The volatility of the
     ratio of prices is the one that gives the forecast's own chance to touch 1 from here, fat tails and all.
@@ -26,41 +28,35 @@ class Valuer:
         self.carry = problem.supply_rate - problem.borrow_rate
         self.sigma = math.sqrt(relative_variance(forecast, problem.collateral, problem.debt))
         chance = next((t.probability for t in forecast.touches if t.barrier == 1.0), 0.0)
-        distance = math.log(max(health(problem), 1e-9))
+        distance = math.log(max(health(problem), _LEAST_HEALTH))
         self.tails = implied_volatility(chance, distance, self.carry, self.horizon, self.sigma)
         react = mandate.goal.react_s if isinstance(mandate.goal, HealthGoal) else 0
         self.exposed = self.horizon + years(react)
         self.target = _multiple(problem, problem.target)
         self.region = self._region(mandate, full)
 
-    def off(self, collateral: float, debt: float) -> float:
-        """The collateral's multiple of net worth, less the target's."""
-        return collateral / _net(collateral, debt) - self.target
+    def off(self, secures: float, debt: float) -> float:
+        """By its health factor: the multiple of net worth of collateral that secures the debt, less the target's."""
+        return (secures / _net(secures, debt) if debt > 0.0 else 1.0) - self.target
 
-    def tracking(self, collateral: float, debt: float) -> float:
+    def tracking(self, tried: Tried) -> float:
         """Raw units of collateral, as every cost."""
-        value = self.region.relative_value(self.off(collateral, debt))
-        return value * _net(collateral, debt) / self.problem.collateral_price
+        value = self.region.relative_value(self.off(tried.pledged, tried.debt))
+        return value * _net(tried.collateral, tried.debt) / self.problem.collateral_price
 
     def waiting(self) -> Cost:
-        collateral, debt = secured(self.problem)
-        net = _net(collateral, debt)
-        risk = self.region.waiting(self.off(collateral, debt), self.horizon) * net / self.problem.collateral_price
-        return Cost(risk=risk, touch=self.liquidated(collateral, debt))
+        net, now = _net(*values(self.problem)), secured(self.problem)
+        risk = self.region.waiting(self.off(*now), self.horizon) * net / self.problem.collateral_price
+        return Cost(risk=risk, touch=self.liquidated(*now))
 
     def liquidated(self, secures: float, debt: float) -> float:
         one = self.problem
-        lost = liquidations(
-            health_factor(one, secures, debt), debt, one.threshold, one.bonus, self.tails, self.carry, self.exposed
-        )
+        factor = max(health_factor(one, secures, debt), _LEAST_HEALTH)
+        lost = liquidations(factor, debt, one.threshold, one.bonus, self.tails, self.carry, self.exposed)
         return lost / one.collateral_price
 
     def cost(self, tried: Tried) -> Cost:
-        return replace(
-            tried.cost,
-            risk=self.tracking(tried.pledged, tried.debt),
-            touch=self.liquidated(tried.pledged, tried.debt),
-        )
+        return replace(tried.cost, risk=self.tracking(tried), touch=self.liquidated(tried.pledged, tried.debt))
 
     def best_waiting(self) -> float | None:
         """The health factor at the inner edge of the region where waiting is best; None from inside it."""
@@ -71,7 +67,7 @@ class Valuer:
         return self.problem.threshold * multiple / (multiple - 1.0) if multiple > 1.0 else None
 
     def _region(self, mandate: Mandate, full: Tried) -> NoTrade:
-        net = _net(*secured(self.problem))
+        net = _net(*values(self.problem))
         traded = abs(full.collateral - values(self.problem)[0]) + 1e-300
         spent = full.cost.fees + max(0.0, full.cost.impact) / mandate.chunks.most + max(0.0, full.cost.basis)
         fixed = (full.cost.gas + full.cost.l1_data) * self.problem.collateral_price / net

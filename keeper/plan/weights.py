@@ -30,6 +30,8 @@ _AMPLE = 1.02
 """Of what the pools are paid without caps: whole units take a little more."""
 _ALIKE = 0.02
 """Trades that end this near to each other, in bands, leave out none of the tokens."""
+_ALMOST = 0.99
+"""Of what another trade sells: as large."""
 _SAME = 1e-3
 """Weights wanted that differ by less than this share of a band are one candidate."""
 
@@ -59,8 +61,7 @@ def plan_weights(
             aim = tuple((np.array(problem.targets) + wanted).tolist())
             found = attempt(problem, aim, name, market, limits, used)
             if used and _too_dear(problem, found, trials[0]):
-                again = attempt(problem, aim, name, market, limits)
-                found = min(found, again, key=lambda one: one.trades.cost.execution)
+                found = _cheaper(problem, found, aim, name, market, limits)
             trials.append(replace(found, name=f"{name}, as far as limits let it") if found.limited else found)
         except Unquotable as error:
             errors.append(error)
@@ -114,6 +115,18 @@ def _nearest(problem: WeightProblem, off: Floats, mandate: Mandate) -> Floats:
     if mandate.policy.settle == "target":
         return off * min(1.0, _EDGE_MARGIN / float(np.max(np.abs(off) / bands)))
     return trimmed(off, _EDGE_MARGIN * bands)
+
+
+def _cheaper(
+    problem: WeightProblem, found: Tried, aim: tuple[float, ...], name: str, market: Market, limits: Sizes
+) -> Tried:
+    """The same trade begun anew, where that is as large and costs less."""
+    try:
+        again = attempt(problem, aim, name, market, limits)
+    except Unquotable:
+        return found
+    smaller = sold(problem, again.trades) < _ALMOST * sold(problem, found.trades)
+    return found if smaller or again.trades.cost.execution >= found.trades.cost.execution else again
 
 
 def _too_dear(problem: WeightProblem, one: Tried, full: Tried) -> bool:

@@ -158,3 +158,18 @@ def test_a_leg_under_min_trade_that_could_not_be_avoided_is_told() -> None:
         worth = [f.amount_in * prices[f.token_in] for f in verdict.prediction.fills if f.token_in in prices]
         told = [one.sentence for one in verdict.plan.limits if "a leg is worth" in one.sentence]
         assert bool(told) == (min(worth) < 0.99 * least), (worth, least)
+
+
+@pytest.mark.parametrize(("cap", "least"), [(1, 50_000.0), (3, 100_000.0)])
+def test_a_basket_passes_at_the_min_trade_that_a_loss_cap_is_told_with(cap: int, least: float) -> None:
+    """Several legs and two hops: what is sold in all is no leg."""
+    seen = history(basket(weth=380.0, wbtc=7.0, usdc=300_000.0))
+
+    def found(min_trade: float) -> Any:
+        return decide(seen, STATE, beliefs(), mandate(max_loss=Bps(cap), min_trade=min_trade), 0).verdict
+
+    refused = found(least)
+    assert isinstance(refused, Refused)
+    told = [one.sentence for one in refused.reasons if "lower min_trade to " in one.sentence]
+    for sentence in told:
+        assert isinstance(found(number(sentence, "lower min_trade to ")), Approved), sentence

@@ -243,12 +243,11 @@ def test_a_health_factor_without_debt_is_no_number(health: float, said: str) -> 
 
 @pytest.mark.parametrize(
     ("health", "idle", "ends"),
-    [(1.45, 200, 1.74), (1.2, 400, 1.68), (1.06, 400, 1.484), (1.041, 700, 1.77), (1.03, 400, 1.442)],
+    [(1.45, 200, 1.74), (1.2, 400, 1.68), (1.06, 400, 1.484), (1.041, 700, 1.77)],
 )
 def test_what_is_idle_secures_the_debt_once_it_is_supplied_and_that_is_cheaper_than_to_sell(
     health: float, idle: int, ends: float
 ) -> None:
-    """Under the level of a rescue too: a fourth of the way is all that a rescue may lose for, and gas is less."""
     verdict = decided(health, levered.position(health, holdings=(idle * 10**18, 0))).verdict
     assert isinstance(verdict, Approved)
     assert verdict.plan.reason == f"supply what is idle: health factor to {ends:.3f}"
@@ -296,3 +295,42 @@ def test_a_loss_cap_that_keeps_a_position_outside_its_band_says_what_would_bring
     assert (found(enough).prediction.health_factor or 0) >= 1.5 * WAD
     assert found(enough).plan.limits == ()
     assert (found(enough - 1).prediction.health_factor or 0) < 1.515 * WAD
+
+
+@pytest.mark.parametrize("settle", ["cheapest", "target", "edge"])
+@pytest.mark.parametrize("health", [1.03, 1.1, 1.2, 1.3, 1.45])
+def test_next_to_nothing_idle_changes_next_to_nothing(health: float, settle: Any) -> None:
+    """Anyone may deposit a unit: to supply that alone would spend the cooldown and leave the vault where it was."""
+    rules = {"policy": Threshold(settle)}
+    none, dust = (
+        decided(health, levered.position(health, holdings=(idle, 0)), **rules).verdict for idle in (0, 10**15)
+    )
+    assert isinstance(none, Approved)
+    assert isinstance(dust, Approved)
+    ends = [(one.prediction.health_factor or 0) / WAD for one in (none, dust)]
+    assert ends[1] == pytest.approx(ends[0], rel=1e-3)
+
+
+@pytest.mark.parametrize(("supplied", "idle"), [(0, 1_000), (10, 990), (500, 500)])
+def test_a_deposit_is_levered_wherever_it_lies(supplied: int, idle: int) -> None:
+    """Without debt its multiple of net worth is one; all of it is net worth."""
+    seen = levered.position(1.8, depth=4e8, holdings=(idle * 10**18, 0))
+    (market,) = seen.markets
+    account = replace(market.accounts[0], scaled=((supplied * 10**18, 0), (0, 0)), uses=0b0010)  # type: ignore[attr-defined]
+    seen = levered.valued(replace(seen, markets=(replace(market, accounts=(account,)),)))  # type: ignore[type-var]
+    verdict = decided(0.0, seen).verdict
+    assert isinstance(verdict, Approved), verdict
+    plan = verdict.plan
+    assert plan.cost.total < plan.waiting.total < 10 * 10**18
+    assert plan.move.debt_amount > 0  # type: ignore[union-attr]
+    assert (verdict.prediction.health_factor or 0) < 4.5 * WAD, "as far as a quarter of turnover goes"
+
+
+@pytest.mark.parametrize("idle", [10**15, 10**18, 100 * 10**18])
+def test_a_debt_that_nothing_secures_any_more_is_no_arithmetic_surprise(idle: int) -> None:
+    seen = levered.position(1.8, holdings=(idle, 0))
+    (market,) = seen.markets
+    account = replace(market.accounts[0], scaled=((0, 0), (0, 10 * 10**6)))  # type: ignore[attr-defined]
+    found = decided(0.0, levered.valued(replace(seen, markets=(replace(market, accounts=(account,)),))))  # type: ignore[type-var]
+    reasons = found.verdict.reasons if isinstance(found.verdict, Refused) else ()
+    assert "K-31" not in {reason.id for reason in reasons}, reasons

@@ -93,7 +93,7 @@ def test_what_was_deposited_and_lies_idle_is_supplied_before_anything_is_sold(
         market.transact(small, "user", vault, "deposit(uint256,address)", 20 * WAD, user, gas=3_000_000)
         market.mine(small, 3_600)
         market.refresh_feeds(small)
-        market.move(small, DANGER)
+        market.move(small, {"WETH": 2_170.0})
         before = health(small)
         with open_keeper(config(small, tmp_path), signer.world_key(WORLD_KEEPER_KEY, lambda: True)) as keeper:
             report = levered(keeper.tick(live=True))

@@ -170,6 +170,5 @@ def test_a_basket_passes_at_the_min_trade_that_a_loss_cap_is_told_with(cap: int,
 
     refused = found(least)
     assert isinstance(refused, Refused)
-    told = [one.sentence for one in refused.reasons if "lower min_trade to " in one.sentence]
-    for sentence in told:
-        assert isinstance(found(number(sentence, "lower min_trade to ")), Approved), sentence
+    (told,) = (one.sentence for one in refused.reasons if one.id == "P-loss")
+    assert isinstance(found(number(told, "lower min_trade to ")), Approved), told

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keeper.chain import anvil
-from keeper.errors import Halt
+from keeper.errors import BadInput, Halt
 from keeper.world import rpc
 
 
@@ -62,7 +62,7 @@ def test_wrong_arguments_are_told_in_anvils_words() -> None:
 def test_a_port_in_use_is_told_and_not_waited_for() -> None:
     with anvil.Anvil() as first:
         port = int(first.url.rpartition(":")[2])
-        with pytest.raises(Halt, match="in use"), anvil.Anvil(port=port):
+        with pytest.raises(BadInput, match="in use"), anvil.Anvil(port=port):
             pass
 
 

@@ -86,14 +86,13 @@ def plan_health(
         *(Candidate(t.name, c, "flash loan" if t.move.flash else "no flash loan") for t, c in valued),
         *refused,
     )
-    short = [_short(problem, mandate, market, bounds, t) for t, _ in ranked]
+    short = _short(problem, mandate, market, bounds, best)
     acting = tuple(
-        Plan(t.trades.legs, t.move, c, waiting, t.name, candidates, why)
-        for (t, c), why in zip(ranked, short, strict=True)
+        Plan(t.trades.legs, t.move, c, waiting, t.name, candidates, short if t is best else ()) for t, c in ranked
     )
     if mandate.policy.settle == "cheapest" and bounds.rescue is None and waiting.total <= cost.total:
         reason = f"waiting costs {waiting.total:.0f}, the best trade ({best.name}) {cost.total:.0f}, in raw base units"
-        return (Plan((), None, cost, waiting, reason, candidates, short[0]), *acting)
+        return (Plan((), None, cost, waiting, reason, candidates, short), *acting)
     return acting
 
 

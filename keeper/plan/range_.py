@@ -31,6 +31,8 @@ _MUCH_IDLE = 0.1
 _LEAST_GAIN = 0.05
 """Shares of value: an action that leaves much idle must at least put so much more to work."""
 _LEAST_VARIANCE = 1e-8
+_IMPACT = 1.003
+"""Of what is still to be sold: rounded to the side that works."""
 _WIDTHS = 3
 """Tried after the first, each the best for what moving into the one before costs."""
 _BISECTIONS = 12
@@ -70,7 +72,7 @@ def plan_range(
         told = (_why_not(problem, mandate, *stuck[0], market, limits, state.working),)
     if not tried:
         return (Plan((), None, Cost(), Cost(), refused[0].note, tuple(refused), told),)
-    short = [told or _still_idle(problem, mandate, one, market, limits) for _, one in tried]
+    short = [told or _still_idle(problem, mandate, one, limits) for _, one in tried]
     return _ranked(problem, mandate, state, tried, tuple(refused), short, told)
 
 
@@ -139,33 +141,20 @@ def _most_idle(mandate: Mandate) -> float:
     return mandate.goal.idle / BPS
 
 
-def _still_idle(
-    problem: RangeProblem, mandate: Mandate, one: Laid, market: Market, limits: Sizes
-) -> tuple[Reason, ...]:
-    """Why a range leaves more idle than the band allows, where limits are why; with the least that would do."""
-    most = _most_idle(mandate)
+def _still_idle(problem: RangeProblem, mandate: Mandate, one: Laid, limits: Sizes) -> tuple[Reason, ...]:
+    """Why a range leaves more idle than the band allows, where limits are why; with the least that would do.
+
+    Without a quote more, which a signature would wait for: what is idle falls about in proportion to what is sold.
+    """
+    most, selling = _most_idle(mandate), sold(problem, one.trades)
     if one.idle <= most or not _inside(problem, one) or not bound_by(limits.rules, limits.turnover):
         return ()
-    market, free = replace(market, caps=()), replace(limits, turnover=math.inf, min_trade=0.0)
-
-    def enough(turnover: float) -> bool:
-        try:
-            return swapped(problem, one.lower, one.upper, market, replace(free, turnover=turnover)).idle <= most
-        except Unquotable:
-            return False
-
-    try:
-        fitted = swapped(problem, one.lower, one.upper, market, free)
-    except Unquotable:
-        return ()
-    whole = sold(problem, fitted.trades)
-    if fitted.idle > most:  # whatever may be sold
-        return ()
-    least = _least(whole, enough)
+    rest = abs(one.weight - one.wanted) * worth(problem)
+    least = selling + (1.0 - most / one.idle) * rest * _IMPACT
     if limits.min_trade <= least <= limits.turnover:
         return ()
     why = f"what may be sold now puts {1.0 - one.idle:.1%} to work, and the band asks for {1.0 - most:.1%}"
-    return (too_little_to_work(mandate, limits, whole, least, why),)
+    return (too_little_to_work(mandate, limits, selling + rest, least, why),)
 
 
 def _ranked(

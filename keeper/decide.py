@@ -260,7 +260,7 @@ class _Case:
         free = replace(self, seen=replace(self.seen, mandate=replace(self.mandate, min_trade=0.0)))
         for part in sorted(small, reverse=True):
             found = free._chosen(free._plans(part))
-            if isinstance(found, Approved):
+            if isinstance(found, Approved) and found.plan.legs:
                 return self._smallest_leg(found) * UNDER
         return None
 

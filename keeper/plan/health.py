@@ -66,7 +66,8 @@ def plan_health(
         consider(*goal)
     if goals and not trials and not isinstance(errors[0], Held):
         trials.extend(_furthest(problem, goals[0][0], market, bounds))
-    if (pledge := supplied(problem, market, bounds)) and _helps(problem, pledge, mandate, bool(trials)):
+    pledge = supplied(problem, market, bounds)
+    if pledge and (not goals or _helps(problem, pledge, mandate, bool(trials))):
         trials.append(pledge)
     if not trials:
         limit = _why_not(problem, mandate, goals[0][0], market, bounds, errors[0])
@@ -108,15 +109,17 @@ def plan_pull(problem: HealthProblem, market: Market, bounds: Bounds) -> Plan:
 
 
 def _helps(problem: HealthProblem, pledge: Tried, mandate: Mandate, others: bool) -> bool:
-    """Whether to supply what is idle is a way back: into the band; or a fair part of the way, the rest to follow.
+    """Whether to supply what is idle is a way back: into the band, from inside it to the target; or a fair part of it.
 
     Less than that would spend the cooldown on next to nothing, and anyone may deposit next to nothing.
     """
     now, ends = health(problem), _after(problem, pledge)
-    if ends >= problem.low:
+    assert isinstance(mandate.goal, HealthGoal)  # whose band a policy may have narrowed to where the vault is
+    asked = problem.low if now * WAD < mandate.goal.low else problem.target
+    if ends >= asked:
         return True
     fair = _FAIR_PART if others else _SMALL_PART
-    return (mandate.policy.settle == "cheapest" or not others) and ends - now >= fair * (problem.low - now)
+    return (mandate.policy.settle == "cheapest" or not others) and ends - now >= fair * (asked - now)
 
 
 def _furthest(problem: HealthProblem, goal: float, market: Market, bounds: Bounds) -> list[Tried]:
@@ -186,5 +189,6 @@ def _goals(problem: HealthProblem, mandate: Mandate, rescue: Rescuing | None) ->
     ways = ((problem.target, "target"), (middle, "half way to target"), (edge, "just inside the band"))
     chosen = {"target": ways[:1], "edge": ways[2:], "cheapest": ways}[mandate.policy.settle]
     if now < problem.target:
-        chosen = tuple(way for way in chosen if way[0] == problem.target or not levers(problem, way[0], False))
+        idle_does = [way for way in ways[1:] if now < way[0] and levers(problem, way[0], False)]
+        chosen = tuple(way for way in chosen if way not in idle_does)
     return tuple((goal, f"health factor to {goal:.3f} ({name})") for goal, name in chosen)

@@ -10,6 +10,8 @@ from keeper.beside import with_single_pool
 from keeper.cli.render_report import candidate_table
 from keeper.decide import decide
 from keeper.model import Approved, Candidate, Decision, History, Mandate, Plan, Snapshot, State, Threshold, Venue
+from keeper.plan.market import opener
+from keeper.plan.single import _forbidden
 from keeper.protocols.uniswap_v2 import UniswapV2Pair
 from keeper.units import BPS, Address
 from keeper.vaults.range_vault import RangeVault
@@ -152,3 +154,13 @@ def test_the_page_shows_it_short_and_with_its_reason() -> None:
     assert "▸" not in row
     assert sum("▸" in line for line in text.splitlines()) == 1
     assert "do nothing" in text
+
+
+def test_a_pool_that_is_too_far_off_already_is_said_to_be() -> None:
+    """The contract looks before the first leg too: a trade that brings the price back does not help."""
+    off = levered.position(1.45)
+    seen = replace(off, venues=levered.pools(3_000.0 * 1.004, 40e6))
+    pool = seen.venues[0]
+    market = opener(seen, [v.pool for v in seen.venues], WETH.address, 10**9, 10, max_deviation=30)()
+    fill = pool.quote(WETH.address, 20 * 10**18)
+    assert _forbidden(market, fill) == ["it is 39.8 bp off the oracle's price, at most 30 may be"]
